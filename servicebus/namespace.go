@@ -1,0 +1,134 @@
+// Package servicebus is the only place that talks to Azure Service Bus. It gives
+// the worker a source of deliveries, publishers a sender of commands, and people
+// a look at the dead letters, and keeps azservicebus to itself.
+//
+// A namespace is Azure's, or the endpoint of local/broker: the code path is the
+// same.
+package servicebus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+
+	"github.com/muster-mfa/muster/messages"
+)
+
+// Options say how to reach a namespace.
+type Options struct {
+	// Address is a connection string, or the fully qualified name of a namespace
+	// such as contoso.servicebus.windows.net.
+	Address string
+	// Credential authenticates to a namespace given by name. A connection string
+	// has its own key and needs none.
+	Credential azcore.TokenCredential
+	// ApplicationID appears in the service's diagnostics, at most 24 characters.
+	// Default: muster.
+	ApplicationID string
+}
+
+// Namespace is one connection to a Service Bus namespace.
+type Namespace struct {
+	client *azservicebus.Client
+}
+
+// IsConnectionString tells a connection string from a namespace's name.
+func IsConnectionString(address string) bool {
+	for part := range strings.SplitSeq(address, ";") {
+		if name, _, ok := strings.Cut(part, "="); ok && strings.EqualFold(strings.TrimSpace(name), "Endpoint") {
+			return true
+		}
+	}
+	return false
+}
+
+// IsEmulator tells whether a connection string is for a local endpoint, whose
+// key protects nothing.
+func IsEmulator(address string) bool {
+	for part := range strings.SplitSeq(address, ";") {
+		name, value, _ := strings.Cut(part, "=")
+		if strings.EqualFold(strings.TrimSpace(name), "UseDevelopmentEmulator") && strings.EqualFold(strings.TrimSpace(value), "true") {
+			return true
+		}
+	}
+	return false
+}
+
+// Open prepares a connection. Nothing is sent until a source or a sender is used.
+func Open(o Options) (*Namespace, error) {
+	opts := &azservicebus.ClientOptions{
+		ApplicationID: o.ApplicationID,
+		// The client's own default begins at four seconds, which a person at a
+		// prompt takes for a hang.
+		RetryOptions: azservicebus.RetryOptions{MaxRetries: 5, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 20 * time.Second},
+	}
+	if opts.ApplicationID == "" {
+		opts.ApplicationID = "muster"
+	}
+	var client *azservicebus.Client
+	var err error
+	switch {
+	case o.Address == "":
+		return nil, errors.New("open service bus: no connection string and no namespace")
+	case IsConnectionString(o.Address):
+		client, err = azservicebus.NewClientFromConnectionString(o.Address, opts)
+	case o.Credential == nil:
+		return nil, errors.New("open service bus: a namespace given by name needs a credential")
+	default:
+		client, err = azservicebus.NewClient(o.Address, o.Credential, opts)
+	}
+	if err != nil {
+		// The client's error may repeat the connection string, key and all.
+		return nil, fmt.Errorf("open service bus: %w", scrub(err, o.Address))
+	}
+	return &Namespace{client: client}, nil
+}
+
+func scrub(err error, secret string) error {
+	if strings.Contains(err.Error(), secret) || strings.Contains(strings.ToLower(err.Error()), "sharedaccesskey=") {
+		return errors.New("the connection string is malformed")
+	}
+	return err
+}
+
+// Close ends the connection and everything opened from it.
+func (n *Namespace) Close(ctx context.Context) error {
+	if err := n.client.Close(ctx); err != nil {
+		return fmt.Errorf("close service bus: %w", err)
+	}
+	return nil
+}
+
+// ErrQueueNotFound is wrapped by the error of an operation on a queue that the
+// namespace does not have.
+var ErrQueueNotFound = errors.New("queue not found")
+
+// ErrUnauthorized is wrapped by the error of an operation that the key or
+// identity may not do: Send, Listen or Manage is missing on the queue.
+var ErrUnauthorized = errors.New("not authorized for the queue")
+
+// describe wraps err with what was being done, and with the sentinel that a
+// caller can act on.
+func describe(doing string, err error) error {
+	var sb *azservicebus.Error
+	if !errors.As(err, &sb) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	var kind error
+	switch sb.Code {
+	case azservicebus.CodeLockLost:
+		kind = messages.ErrLockLost
+	case azservicebus.CodeNotFound:
+		kind = ErrQueueNotFound
+	case azservicebus.CodeUnauthorizedAccess:
+		kind = ErrUnauthorized
+	default:
+		return fmt.Errorf("%s: %w", doing, err)
+	}
+	return fmt.Errorf("%s: %w: %w", doing, kind, err)
+}

@@ -1,0 +1,51 @@
+package worker
+
+import (
+	"fmt"
+
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/phone"
+)
+
+// numbers reads the command's numbers by the policy. The first that is refused
+// refuses the command: half a command is not what the publisher asked for.
+func numbers(c messages.Command, policy phone.Policy) (Wanted, error) {
+	w := Wanted{
+		SMSSignIn:           c.SMSSignIn,
+		MFAState:            c.PerUserMFAState,
+		DefaultMethod:       c.DefaultMethod,
+		RemoveAuthenticator: c.Authenticator.Remove,
+	}
+	if len(c.Phones) > 0 {
+		w.Phones = make(map[messages.PhoneType]phone.Number, len(c.Phones))
+	}
+	for _, t := range messages.PhoneTypes {
+		raw, named := c.Phones[t]
+		if !named {
+			continue
+		}
+		if raw == messages.Remove {
+			w.Phones[t] = messages.Remove
+			continue
+		}
+		number, err := policy.Parse(raw, phone.Use(t))
+		if err != nil {
+			return Wanted{}, fmt.Errorf("read %s number: %w", t, err)
+		}
+		w.Phones[t] = number
+	}
+	return w, nil
+}
+
+// traceContext finds the W3C trace context that the publisher sent: in the
+// application properties, where instrumentation of AMQP senders puts it, or in
+// the event.
+func traceContext(d messages.Delivery, e messages.Event) map[string]string {
+	for _, name := range [...]string{"traceparent", "Diagnostic-Id"} {
+		if parent, ok := d.Properties[name].(string); ok && parent != "" {
+			state, _ := d.Properties["tracestate"].(string)
+			return map[string]string{"traceparent": parent, "tracestate": state}
+		}
+	}
+	return map[string]string{"traceparent": e.TraceParent, "tracestate": e.TraceState}
+}

@@ -1,0 +1,71 @@
+package worker
+
+import (
+	"cmp"
+	"context"
+
+	"github.com/muster-mfa/muster/graphclient"
+	"github.com/muster-mfa/muster/messages"
+)
+
+// reading reads one user's state. It stops at the first error.
+type reading struct {
+	dir    *graphclient.Directory
+	userID string
+	call   func(context.Context, access, func(context.Context) error) error
+}
+
+// read fetches the parts that the plan rests on, and no others: a worker whose
+// commands never touch the per-user state needs no permission for it.
+func (r reading) read(ctx context.Context, n needs) (State, error) {
+	s := State{Phones: make(map[messages.PhoneType]Phone)}
+	for _, part := range []struct {
+		needed bool
+		access access
+		fetch  func(context.Context, *State) error
+	}{
+		{n.phones, readPhones, r.phones},
+		{n.preferences, readPreferences, r.preferences},
+		{n.authenticator, readAuthenticator, r.authenticator},
+		{n.mfaState, readMFAState, r.mfaState},
+	} {
+		if !part.needed {
+			continue
+		}
+		if err := r.call(ctx, part.access, func(ctx context.Context) error { return part.fetch(ctx, &s) }); err != nil {
+			return State{}, err
+		}
+	}
+	return s, nil
+}
+
+func (r reading) phones(ctx context.Context, s *State) error {
+	methods, err := r.dir.Phones(ctx, r.userID)
+	for _, m := range methods {
+		// The property may be missing, which is not the same as unknown: it was
+		// read, and there is nothing.
+		sms := cmp.Or(SMSState(m.SMSSignInState), SMSNotConfigured)
+		s.Phones[messages.PhoneType(m.Type)] = Phone{Number: m.Number, SMSSignIn: sms}
+	}
+	return err
+}
+
+func (r reading) preferences(ctx context.Context, s *State) error {
+	p, err := r.dir.SignInPreferences(ctx, r.userID)
+	s.Default = messages.DefaultMethod(p.DefaultMethod)
+	return err
+}
+
+func (r reading) authenticator(ctx context.Context, s *State) error {
+	methods, err := r.dir.AuthenticatorMethods(ctx, r.userID)
+	for _, m := range methods {
+		s.Authenticator = append(s.Authenticator, m.ID)
+	}
+	return err
+}
+
+func (r reading) mfaState(ctx context.Context, s *State) error {
+	state, err := r.dir.PerUserMFAState(ctx, r.userID)
+	s.MFAState = messages.MFAState(state)
+	return err
+}

@@ -1,0 +1,115 @@
+package worker
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/phone"
+)
+
+// State is what Graph holds for one user, as far as a command needs it.
+type State struct {
+	Phones        map[messages.PhoneType]Phone
+	MFAState      messages.MFAState
+	Default       messages.DefaultMethod
+	Authenticator []string // method ids
+}
+
+// Phone is one registered number.
+type Phone struct {
+	Number    string
+	SMSSignIn SMSState
+}
+
+// SMSState is a number's state for sign-in by text message (resource type
+// phoneAuthenticationMethod, property smsSignInState).
+type SMSState string
+
+// The SMS sign-in states that a plan tells apart. The number was written a
+// moment ago and its state not read yet: SMSUnknown.
+const (
+	SMSUnknown            SMSState = ""
+	SMSReady              SMSState = "ready"
+	SMSNotEnabled         SMSState = "notEnabled"
+	SMSNotConfigured      SMSState = "notConfigured"
+	SMSNotAllowedByPolicy SMSState = "notAllowedByPolicy"
+	SMSNotUnique          SMSState = "phoneNumberNotUnique"
+	SMSNotSupported       SMSState = "notSupported"
+)
+
+func (s State) clone() State {
+	s.Phones = maps.Clone(s.Phones)
+	if s.Phones == nil {
+		s.Phones = make(map[messages.PhoneType]Phone)
+	}
+	s.Authenticator = slices.Clone(s.Authenticator)
+	return s
+}
+
+// After is the state that a step leads to.
+func (s State) After(step Step) State {
+	s = s.clone()
+	switch step.Kind {
+	case AddPhone, ChangePhone:
+		if have, ok := s.Phones[step.Phone]; !ok || !phone.Equal(have.Number, string(step.Number)) {
+			s.Phones[step.Phone] = Phone{Number: string(step.Number)}
+		}
+	case DeletePhone:
+		delete(s.Phones, step.Phone)
+	case SetDefault:
+		s.Default = step.Default
+	case DeleteAuthenticator:
+		s.Authenticator = slices.DeleteFunc(s.Authenticator, func(id string) bool { return id == step.MethodID })
+	case EnableSMS, DisableSMS:
+		if mobile, ok := s.Phones[messages.Mobile]; ok {
+			mobile.SMSSignIn = SMSNotEnabled
+			if step.Kind == EnableSMS {
+				mobile.SMSSignIn = SMSReady
+			}
+			s.Phones[messages.Mobile] = mobile
+		}
+	case SetMFAState:
+		s.MFAState = step.MFAState
+	}
+	return s
+}
+
+// Holds tells whether a step would change nothing. Of a change of the default
+// method or the per-user state that was not read it can't be told: false.
+func (s State) Holds(step Step) bool {
+	have, exists := s.Phones[step.Phone]
+	switch step.Kind {
+	case AddPhone, ChangePhone:
+		return exists && phone.Equal(have.Number, string(step.Number))
+	case DeletePhone:
+		return !exists
+	case SetDefault:
+		return s.Default == step.Default
+	case DeleteAuthenticator:
+		return !slices.Contains(s.Authenticator, step.MethodID)
+	case EnableSMS:
+		return s.Phones[messages.Mobile].SMSSignIn == SMSReady
+	case DisableSMS:
+		state := s.Phones[messages.Mobile].SMSSignIn
+		return state != SMSReady && state != SMSUnknown
+	case SetMFAState:
+		return s.MFAState == step.MFAState || (step.MFAState == messages.MFAEnabled && s.MFAState == messages.MFAEnforced)
+	}
+	return false
+}
+
+// needs says which parts of a user's state a command's plan rests on.
+type needs struct {
+	phones, mfaState, preferences, authenticator bool
+}
+
+func needsOf(w Wanted) needs {
+	removal := w.removesMethod()
+	return needs{
+		phones:        len(w.Phones) > 0 || w.SMSSignIn != nil || w.DefaultMethod != "" || removal,
+		mfaState:      w.MFAState != "",
+		preferences:   w.DefaultMethod != "" || removal,
+		authenticator: removal || w.DefaultMethod == messages.DefaultPush || w.DefaultMethod == messages.DefaultOath,
+	}
+}

@@ -1,0 +1,134 @@
+package worker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/muster-mfa/muster/graphclient"
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/phone"
+)
+
+// Action is what becomes of the message.
+type Action int
+
+// The actions.
+const (
+	// Complete removes the message: Graph holds what the command asked for.
+	Complete Action = iota
+	// DeadLetter sets the message aside with a reason.
+	DeadLetter
+	// NotNow keeps the message locked and tries again after a while.
+	NotNow
+	// GiveBack returns the message: the worker stops.
+	GiveBack
+	// Nothing leaves the message alone: its lock is lost.
+	Nothing
+)
+
+// Verdict is what a stage's error, or the lack of one, means for the message.
+type Verdict struct {
+	Action Action
+	// Result is what is reported once the message is settled.
+	Result messages.Result
+	// Reason and Hint explain a dead letter. They hold no personal data.
+	Reason, Hint string
+	// After is how long a NotNow waits.
+	After time.Duration
+	// Pause says that nobody's command will fare better in this tenant.
+	Pause bool
+}
+
+// errInterrupted is the cause with which the worker ends contexts when it stops.
+var errInterrupted = errors.New("worker is stopping")
+
+const (
+	// unknownTries is how often an unknown user is looked for: one who was
+	// created a moment ago may not be everywhere yet.
+	unknownTries = 3
+	// patience is how many tries a command gets whose trouble is its own.
+	patience = 8
+
+	firstRetry = time.Second
+	maxRetry   = 30 * time.Second
+)
+
+// judge decides from what went wrong, after so many tries, and from whether the
+// same access has worked for another user since this command first met trouble.
+// As long as it has not, the trouble is the tenant's and not the command's: it
+// waits, for waiting is not failing.
+func judge(err error, tries int, elsewhere bool) Verdict {
+	var decoding *messages.DecodeError
+	var number *phone.Refusal
+	var plan *Refusal
+	var graph *graphclient.Error
+	switch {
+	case err == nil:
+		return Verdict{Action: Complete}
+	case errors.Is(err, messages.ErrLockLost):
+		return Verdict{Action: Nothing}
+	case errors.Is(err, errInterrupted), errors.Is(err, context.Canceled):
+		return Verdict{Action: GiveBack}
+	case errors.As(err, &decoding):
+		return refused(decoding.Reason, decoding.Error())
+	case errors.As(err, &number):
+		return refused(number.Reason, number.Hint)
+	case errors.As(err, &plan):
+		return refused(plan.Reason, plan.Hint)
+	case errors.As(err, &graph):
+		return judgeGraph(err, graph, tries, elsewhere)
+	}
+	return troubled(tries, elsewhere, "an unexpected error")
+}
+
+func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verdict {
+	var at *stepError
+	errors.As(err, &at)
+	switch e.Kind {
+	case graphclient.KindUnauthorized, graphclient.KindForbidden, graphclient.KindLicence:
+		if elsewhere && tries > 1 {
+			return refused(ReasonAccessDenied, "Microsoft Graph lets the application do this for other users but not for this one; an administrator's account may need a more privileged role.")
+		}
+		return Verdict{Action: NotNow, Pause: true}
+	case graphclient.KindNotFound:
+		if at != nil || tries < unknownTries {
+			return troubled(tries, elsewhere, "not found")
+		}
+		return refused(ReasonUnknownUser, "The tenant has no such user.")
+	case graphclient.KindPolicy:
+		return refused(ReasonRefusedByPolicy, "A policy of the tenant does not allow this method for the user.")
+	case graphclient.KindDefaultMethod:
+		return refused(ReasonDefaultMethodProtected, "The method is the user's default and can't be removed while others remain: name the defaultMethod that is to take its place.")
+	case graphclient.KindNumberNotUnique:
+		if at != nil && at.step.Kind == EnableSMS {
+			return refused(ReasonSMSSignInNotUnique, "Another user of the tenant signs in with the same number, and a number can be used by one user only.")
+		}
+	case graphclient.KindInvalid:
+		if at != nil && at.step.Kind == SetDefault {
+			return refused(ReasonDefaultMethodUnavailable, "Microsoft Graph refused the default method: the user does not have it.")
+		}
+		doing := "a read"
+		if at != nil {
+			doing = string(at.step.Kind)
+		}
+		return refused(ReasonRefusedByGraph, fmt.Sprintf("Microsoft Graph refused to %s with status %d, code %s, request-id %s.", doing, e.StatusCode, e.Code, e.RequestID))
+	}
+	return troubled(tries, elsewhere, fmt.Sprintf("status %d, code %s, request-id %s", e.StatusCode, e.Code, e.RequestID))
+}
+
+func refused(reason, hint string) Verdict {
+	return Verdict{Action: DeadLetter, Result: messages.Refused, Reason: reason, Hint: hint}
+}
+
+// troubled is not now, until it is clear that others fare better.
+func troubled(tries int, elsewhere bool, what string) Verdict {
+	if tries >= patience && elsewhere {
+		return Verdict{
+			Action: DeadLetter, Result: messages.Failed, Reason: ReasonGraphFailed,
+			Hint: fmt.Sprintf("Microsoft Graph failed %d times for this user (%s) while it worked for others.", tries, what),
+		}
+	}
+	return Verdict{Action: NotNow, After: min(firstRetry<<min(tries-1, 10), maxRetry)}
+}

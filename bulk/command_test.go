@@ -1,0 +1,142 @@
+package bulk_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-mfa/muster/bulk"
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/phone"
+)
+
+const allColumns = "UPN;Mobile;AlternateMobile;OfficePhone;PerUserMfaState;SmsSignIn;DefaultMethod\n"
+
+// interpret reads one row under all columns.
+func interpret(t testing.TB, row string) (messages.Command, *bulk.Rejection) {
+	t.Helper()
+	r := open(t, allColumns+row+"\n")
+	return r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{Region: "NL"})
+}
+
+func TestCommand(t *testing.T) {
+	const user = "anna@contoso.example"
+	for _, tt := range []struct {
+		name, row string
+		want      messages.Command
+	}{
+		{"everything", user + ";06 12345678;+31 201234567;+1 206 555 0100 x123;enabled;true;sms", messages.Command{
+			User: user,
+			Phones: messages.Phones{
+				messages.Mobile: "+31 612345678", messages.AlternateMobile: "+31 201234567", messages.Office: "+1 2065550100x123",
+			},
+			PerUserMFAState: messages.MFAEnabled, SMSSignIn: new(true), DefaultMethod: messages.DefaultSMS,
+		}},
+		{"empty leaves alone", user + ";;;;;false;", messages.Command{User: user, SMSSignIn: new(false)}},
+		{"dash removes", user + ";-;\u2013; - ;;;", messages.Command{User: user, Phones: messages.Phones{
+			messages.Mobile: messages.Remove, messages.AlternateMobile: messages.Remove, messages.Office: messages.Remove,
+		}}},
+		{"words in any case", user + ";;;;ENFORCED;;VoiceAlternateMobile", messages.Command{
+			User: user, PerUserMFAState: messages.MFAEnforced, DefaultMethod: messages.DefaultVoiceAlternateMobile,
+		}},
+		{"object id", "3179E48A-750B-4051-897C-87B9720928F7;-;;;;;", messages.Command{
+			User: "3179e48a-750b-4051-897c-87b9720928f7", Phones: messages.Phones{messages.Mobile: messages.Remove},
+		}},
+		{"guest", "kim_fabrikam.example#EXT#@contoso.example;-;;;;;", messages.Command{
+			User: "kim_fabrikam.example#EXT#@contoso.example", Phones: messages.Phones{messages.Mobile: messages.Remove},
+		}},
+		{"unseen characters around the user", "\u00a0\u200b" + user + "\u00a0;-;;;;;", messages.Command{
+			User: user, Phones: messages.Phones{messages.Mobile: messages.Remove},
+		}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, rejection := interpret(t, tt.row)
+			if rejection != nil {
+				t.Fatalf("rejected: %v", rejection)
+			}
+			tt.want.Row = 2
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("command (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestCommandSMSSignIn(t *testing.T) {
+	for want, words := range map[bool][]string{
+		true:  {"true", "TRUE", "yes", "Yes", "on", "1", "enabled", " True "},
+		false: {"false", "FALSE", "no", "off", "0", "Disabled"},
+	} {
+		for _, word := range words {
+			got, rejection := interpret(t, "anna@contoso.example;;;;;"+word+";")
+			if rejection != nil {
+				t.Errorf("%q: %v", word, rejection)
+			} else if *got.SMSSignIn != want {
+				t.Errorf("%q means %t, want %t", word, *got.SMSSignIn, want)
+			}
+		}
+	}
+}
+
+func TestCommandRejects(t *testing.T) {
+	const user = "anna@contoso.example"
+	for _, tt := range []struct {
+		name, row, reason string
+		hints             []string
+	}{
+		{"no user", ";-;;;;;", bulk.ReasonMissingUser, []string{"UserPrincipalName: "}},
+		{"unseen user", "\u00a0;-;;;;;", bulk.ReasonMissingUser, nil},
+		{"display name", "Anna Jansen;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"no domain", "anna@;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"domain without dot", "anna@contoso;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"no name", "@contoso.example;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"two signs", "a@b@contoso.example;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"space inside", "anna jansen@contoso.example;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"address with name", "Anna <anna@contoso.example>;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"path", "../anna@contoso.example;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"braced id", "{3179e48a-750b-4051-897c-87b9720928f7};-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"id without dashes", "3179e48a750b4051897c87b9720928f7;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"over-long user", strings.Repeat("a", 300) + "@contoso.example;-;;;;;", bulk.ReasonInvalidUser, nil},
+		{"bad mobile", user + ";+31 6;;;;;", phone.ReasonInvalid, []string{"Mobile: "}},
+		{"scientific", user + ";3,16123E+10;;;;;", phone.ReasonScientific, nil},
+		{"landline as mobile", user + ";+31 201234567;;;;;", phone.ReasonNotMobile, nil},
+		{"extension on alternate", user + ";;+1 2065550100x1;;;;", phone.ReasonExtension, []string{"AlternateMobile: "}},
+		{"unknown state", user + ";;;;on;;", bulk.ReasonInvalidMFAState, []string{"PerUserMfaState: "}},
+		{"state can't be removed", user + ";;;;-;;", bulk.ReasonInvalidMFAState, []string{"disabled"}},
+		{"sign-in neither yes nor no", user + ";;;;;maybe;", bulk.ReasonInvalidSMSSignIn, nil},
+		{"sign-in can't be removed", user + ";;;;;-;", bulk.ReasonInvalidSMSSignIn, []string{"false"}},
+		{"unknown default", user + ";;;;;;fido2", bulk.ReasonInvalidDefaultMethod, nil},
+		{"default can't be removed", user + ";;;;;;-", bulk.ReasonInvalidDefaultMethod, []string{"cannot be removed"}},
+		{"nothing", user + ";;;;;;", bulk.ReasonNothingToDo, nil},
+		{"all faults", "anna;+31 6;;3E+10;x;y;z", bulk.ReasonInvalidUser,
+			[]string{"UserPrincipalName: ", "; Mobile: ", "; OfficePhone: ", "; PerUserMfaState: ", "; SmsSignIn: ", "; DefaultMethod: "}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			_, rejection := interpret(t, tt.row)
+			if rejection == nil {
+				t.Fatal("the row is accepted")
+			}
+			if rejection.Reason != tt.reason {
+				t.Errorf("reason %s, want %s", rejection.Reason, tt.reason)
+			}
+			for _, part := range tt.hints {
+				if !strings.Contains(rejection.Hint, part) {
+					t.Errorf("hint %q, want %q in it", rejection.Hint, part)
+				}
+			}
+		})
+	}
+}
+
+func TestCommandWithoutColumns(t *testing.T) {
+	r := open(t, "Mobile,user\n-,anna@contoso.example\n")
+	got, rejection := r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{})
+	if rejection != nil {
+		t.Fatalf("rejected: %v", rejection)
+	}
+	want := messages.Command{User: "anna@contoso.example", Phones: messages.Phones{messages.Mobile: messages.Remove}, Row: 2}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("command (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,79 @@
+package tenant
+
+import (
+	"encoding/json"
+	"net/http"
+)
+
+// adminPrefix is where the administration of the tenant lives, which no Graph
+// client ever asks for: GET stats, GET and POST users, POST and DELETE deny.
+// It is never throttled, faulty or stale.
+const adminPrefix = "/_tenant/"
+
+func (t *Tenant) serveAdmin(w http.ResponseWriter, r *http.Request) {
+	switch r.Method + " " + r.URL.Path[len(adminPrefix):] {
+	case "GET stats":
+		writeJSON(w, http.StatusOK, t.Stats())
+	case "GET users":
+		w.Header().Set("Content-Type", "application/jsonl")
+		if err := WriteUsers(w, t.Snapshot()); err != nil {
+			t.logger.DebugContext(r.Context(), "deliver users", "error", err)
+		}
+	case "POST users":
+		t.adminAddUsers(w, r)
+	case "POST deny":
+		t.adminDeny(w, r)
+	case "DELETE deny":
+		t.Lift()
+		w.WriteHeader(http.StatusNoContent)
+	default:
+		adminError(w, http.StatusNotFound, "want GET stats, GET or POST users, POST or DELETE deny")
+	}
+}
+
+// adminAddUsers creates the users of a body of JSON Lines, all or none.
+func (t *Tenant) adminAddUsers(w http.ResponseWriter, r *http.Request) {
+	users, err := ReadUsers(r.Body)
+	if err == nil {
+		err = t.AddUsers(users)
+	}
+	if err != nil {
+		adminError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	writeJSON(w, http.StatusCreated, struct {
+		Added int `json:"added"`
+	}{len(users)})
+}
+
+// adminDeny adds a denial; an empty body denies everything with 403.
+func (t *Tenant) adminDeny(w http.ResponseWriter, r *http.Request) {
+	body, no := readBody(w, r)
+	if no != nil {
+		adminError(w, no.status, no.message)
+		return
+	}
+	var d Denial
+	if len(body) > 0 && json.Unmarshal(body, &d) != nil {
+		adminError(w, http.StatusBadRequest, "want {\"status\":403,\"code\":\"…\",\"operation\":\"…\"}")
+		return
+	}
+	if err := t.Deny(d); err != nil {
+		adminError(w, http.StatusBadRequest, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func adminError(w http.ResponseWriter, status int, message string) {
+	writeJSON(w, status, struct {
+		Error string `json:"error"`
+	}{message})
+}
+
+// writeJSON answers the administration. A client that has gone is no matter.
+func writeJSON(w http.ResponseWriter, status int, value any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_ = json.NewEncoder(w).Encode(value)
+}

@@ -1,0 +1,115 @@
+package tenant
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+)
+
+// Options says what a [Tenant] holds and how it behaves. The zero value is an
+// empty directory with the published quotas and the default faults.
+type Options struct {
+	// Users is the initial directory. A user without an id gets one that is
+	// derived from the user principal name, see [UserID].
+	Users []User
+	// Quota says what the tenant throttles. Empty means by the number of
+	// Users, as published: small below 50, medium to 500, large above.
+	Quota Quota
+	// Faults is how badly the tenant behaves. Empty means FaultsDefault.
+	Faults Faults
+	// Probabilities, where not nil, takes the place of what Faults stands for.
+	Probabilities *Probabilities
+	// Lag is for how long after a write a read may show what was before.
+	// Zero means what Faults stands for (none 0, default 500 ms, harsh 3 s);
+	// negative means that no read is ever stale.
+	Lag time.Duration
+	// Seed makes faults and stale reads repeat, see the package documentation.
+	Seed uint64
+	// RequireToken refuses a request without a bearer token with 401. Any
+	// token is accepted.
+	RequireToken bool
+	// Deny lists the operations that are refused from the beginning.
+	Deny []Denial
+	// Now is the clock. Nil means time.Now.
+	Now func() time.Time
+	// Logger is told of replies that could not be delivered. It never sees a
+	// number, a user principal name or a body. Nil discards.
+	Logger *slog.Logger
+}
+
+// Quota names what a tenant throttles.
+type Quota string
+
+// The quotas. ResourceUnits per 10 s and application are as published for the
+// tenant's size; besides, each of the three sizes allows 3,000 writes in 150 s
+// (Microsoft Graph, throttling limits, "Identity and access service limits").
+const (
+	// QuotaSmall is a tenant below 50 users: 3,500 ResourceUnits.
+	QuotaSmall Quota = "small"
+	// QuotaMedium is a tenant of 50 to 500 users: 5,000 ResourceUnits.
+	QuotaMedium Quota = "medium"
+	// QuotaLarge is a tenant above 500 users: 8,000 ResourceUnits.
+	QuotaLarge Quota = "large"
+	// QuotaStrict is QuotaLarge with at most 5 requests in 10 s to
+	// users/{id}/authentication, which is what the limit table for reports says
+	// of the resource authenticationMethod when it is read literally.
+	QuotaStrict Quota = "strict"
+	// QuotaUnlimited throttles nothing.
+	QuotaUnlimited Quota = "unlimited"
+)
+
+// Faults names how badly a tenant behaves.
+type Faults string
+
+// The levels of faults. [Faults.Probabilities] tells what each stands for.
+const (
+	FaultsNone    Faults = "none"
+	FaultsDefault Faults = "default"
+	FaultsHarsh   Faults = "harsh"
+)
+
+// withDefaults fills in what the zero values stand for.
+func (o Options) withDefaults() Options {
+	if o.Quota == "" {
+		o.Quota = quotaForSize(len(o.Users))
+	}
+	if o.Faults == "" {
+		o.Faults = FaultsDefault
+	}
+	if o.Probabilities == nil {
+		p := o.Faults.Probabilities()
+		o.Probabilities = &p
+	}
+	if o.Lag == 0 {
+		o.Lag = o.Faults.lag()
+	}
+	o.Lag = max(o.Lag, 0)
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// validate reports every fault at once. It expects defaults to be filled in.
+func (o Options) validate() error {
+	var faults []error
+	switch o.Quota {
+	case QuotaSmall, QuotaMedium, QuotaLarge, QuotaStrict, QuotaUnlimited:
+	default:
+		faults = append(faults, fmt.Errorf("quota %q is none of small, medium, large, strict, unlimited", o.Quota))
+	}
+	switch o.Faults {
+	case FaultsNone, FaultsDefault, FaultsHarsh:
+	default:
+		faults = append(faults, fmt.Errorf("faults %q is none of none, default, harsh", o.Faults))
+	}
+	faults = append(faults, o.Probabilities.validate())
+	for _, d := range o.Deny {
+		faults = append(faults, d.validate())
+	}
+	return errors.Join(faults...)
+}

@@ -1,0 +1,191 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-mfa/muster/bulk"
+	"github.com/muster-mfa/muster/graphclient"
+	"github.com/muster-mfa/muster/local/broker"
+	"github.com/muster-mfa/muster/servicebus"
+	"github.com/muster-mfa/muster/worker"
+)
+
+// applyQueue is the queue of the broker in the process.
+const applyQueue = "commands"
+
+type applyFlags struct {
+	fileFlags
+	graphFlags
+	grace       time.Duration
+	summaryFile string
+	outcomes    string
+}
+
+func newApply(p *process) *cobra.Command {
+	var f applyFlags
+	cmd := &cobra.Command{
+		Use:   "apply FILE.csv",
+		Short: "Apply a file of users to Microsoft Graph, with no Service Bus",
+		Long: `Apply a CSV file of users to Microsoft Graph, from beginning to end.
+
+The queue is in the process: rows are loaded into it, worked off, and summed up. The
+columns are those of muster load. It does the same against the real Microsoft Graph
+and against the simulated tenant of muster local.
+
+The queue is in memory. A run that is interrupted is resumed by running it again: what
+Graph holds already costs a read and no write.
+
+` + exitCodes,
+		Args: oneFile,
+		RunE: p.run(func(cmd *cobra.Command, args []string) error { return apply(cmd, p, args[0], &f) }),
+	}
+	f.fileFlags.add(cmd)
+	f.graphFlags.add(cmd)
+	f.graphFlags.addNumbers(cmd)
+	fs := cmd.Flags()
+	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
+	fs.StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
+	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
+	return cmd
+}
+
+func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err error) {
+	if f.summaryFile != "" && filepath.Dir(f.summaryFile) != "." {
+		if err := os.MkdirAll(filepath.Dir(f.summaryFile), 0o755); err != nil {
+			return fmt.Errorf("make room for the summary: %w", err)
+		}
+	}
+	client, err := f.client(p)
+	if err != nil {
+		return err
+	}
+	namespace, stop, err := startBroker(p)
+	if err != nil {
+		return err
+	}
+	defer stop(&err)
+	defer closing(cmd.Context(), namespace.Close, &err)
+
+	started := time.Now()
+	counts := newTally()
+	report := counts.report
+	if f.outcomes != "" {
+		file, err := openOutcomes(f.outcomes, p.log)
+		if err != nil {
+			return err
+		}
+		defer file.close(&err)
+		report = both(report, file.report)
+	}
+	loaded, err := applyAll(cmd, p, name, f, namespace, client, counts, report)
+	total := counts.total(newLoadSummary(f.run, loaded), client.Stats(), time.Since(started))
+	if loaded.Rows > 0 {
+		err = errors.Join(err, total.print(cmd.OutOrStdout()))
+		tellRest(f.say(cmd), &f.fileFlags, loaded)
+		if f.summaryFile != "" {
+			err = errors.Join(err, total.write(f.summaryFile))
+		}
+	}
+	switch {
+	case err == nil && cmd.Context().Err() != nil:
+		return fmt.Errorf("apply %s: %w", name, context.Canceled)
+	case err == nil && total.Rejected+total.DeadLettered+total.Failed > 0:
+		return errPartly
+	}
+	return err
+}
+
+// applyAll loads the file and works at the same time; once all is loaded, the
+// worker goes on until the queue is empty.
+func applyAll(cmd *cobra.Command, p *process, name string, f *applyFlags, n *servicebus.Namespace, client *graphclient.Client, counts *tally, report reporter) (bulk.Result, error) {
+	ctx := cmd.Context()
+	source, err := n.Source(applyQueue)
+	if err != nil {
+		return bulk.Result{}, err
+	}
+	sender, err := n.Sender(applyQueue)
+	if err != nil {
+		return bulk.Result{}, err
+	}
+	// Loading is far faster than Graph, so the worker begins when it is over:
+	// the rejects are then known before the first write.
+	loaded, err := loadFile(cmd, p, name, &f.fileFlags, f.numbers(), sender, applyQueue)
+	if err != nil {
+		return loaded, err
+	}
+	w, err := worker.New(source, client, worker.Options{
+		Concurrency: f.concurrency, Numbers: f.numbers(), Grace: f.grace, QueueName: applyQueue,
+		Empty: source.Empty, Report: report, Logger: p.log,
+	})
+	if err != nil {
+		return loaded, usageError("%w", err)
+	}
+	stop := watch(f.say(cmd), loaded.Accepted, counts)
+	defer stop()
+	return loaded, w.Run(ctx)
+}
+
+// watch shows on a terminal how many commands have an outcome.
+func watch(w io.Writer, total int, counts *tally) (stop func()) {
+	b := newBar(w, int64(total), "applying")
+	end, ended := make(chan struct{}), make(chan struct{})
+	go func() {
+		defer close(ended)
+		ticker := time.NewTicker(200 * time.Millisecond)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ticker.C:
+				n := counts.done()
+				b.set(int64(n), fmt.Sprintf("applying %d of %d", n, total))
+			case <-end:
+				b.finish()
+				return
+			}
+		}
+	}()
+	return func() {
+		close(end)
+		<-ended
+	}
+}
+
+// startBroker runs the broker in the process and connects to it.
+func startBroker(p *process) (*servicebus.Namespace, func(*error), error) {
+	// An interrupted command is given back and counted as a delivery; in a queue
+	// of one's own nobody is served by a limit on that.
+	server, err := broker.New(broker.Options{
+		Queues: []broker.Queue{{Name: applyQueue, MaxDeliveryCount: 1000}},
+		Logger: p.log,
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("start broker: %w", err)
+	}
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, nil, fmt.Errorf("start broker: %w", err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- server.Serve(listener) }()
+	stop := func(err *error) {
+		*err = errors.Join(*err, server.Close())
+		if e := <-served; !errors.Is(e, broker.ErrServerClosed) {
+			*err = errors.Join(*err, e)
+		}
+	}
+	namespace, err := servicebus.Open(servicebus.Options{Address: server.ConnectionString()})
+	if err != nil {
+		stop(&err)
+		return nil, nil, err
+	}
+	return namespace, stop, nil
+}

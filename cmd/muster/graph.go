@@ -1,0 +1,128 @@
+package main
+
+import (
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+	"github.com/spf13/cobra"
+
+	"github.com/muster-mfa/muster/graphclient"
+	"github.com/muster-mfa/muster/phone"
+	"github.com/muster-mfa/muster/ratelimit"
+	"github.com/muster-mfa/muster/worker"
+)
+
+// graphFlags say where Microsoft Graph is and what it allows.
+type graphFlags struct {
+	endpoint, cloud       string
+	readsPerSecond        rateValue
+	writesPerSecond       rateValue
+	readBurst, writeBurst int
+	region                string
+	strictness            phone.Strictness
+	concurrency           int
+}
+
+func (g *graphFlags) add(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&g.endpoint, "graph", "", "address of Microsoft Graph; default: that of --cloud")
+	f.StringVar(&g.cloud, "cloud", "global", "cloud: global, usgov, dod or china")
+	f.Var(&g.readsPerSecond, "reads-per-second", fmt.Sprintf("reads sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultReadsPerSecond))
+	f.Var(&g.writesPerSecond, "writes-per-second", fmt.Sprintf("writes sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultWritesPerSecond))
+	f.IntVar(&g.readBurst, "read-burst", ratelimit.DefaultReadBurst, "reads that may go at once after a quiet time")
+	f.IntVar(&g.writeBurst, "write-burst", ratelimit.DefaultWriteBurst, "writes that may go at once after a quiet time")
+	f.IntVar(&g.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
+}
+
+// numberFlags say how numbers are read.
+func (g *graphFlags) addNumbers(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVar(&g.region, "region", "", "country of numbers without one, such as NL; default: such numbers are refused")
+	f.TextVar(&g.strictness, "numbers", phone.Valid, "what a number must be: valid, or only possible by its length")
+}
+
+func (g *graphFlags) numbers() phone.Policy {
+	return phone.Policy{Region: g.region, Strictness: g.strictness}
+}
+
+// client builds the client of Microsoft Graph and the budgets that it obeys.
+func (g *graphFlags) client(p *process) (*graphclient.Client, error) {
+	where, ok := graphclient.CloudNamed(g.cloud)
+	if !ok {
+		return nil, usageError("cloud %q: use global, usgov, dod or china", g.cloud)
+	}
+	if g.endpoint != "" {
+		where.Endpoint = g.endpoint
+	}
+	budgets, err := ratelimit.New(ratelimit.Options{
+		ReadsPerSecond: float64(g.readsPerSecond), WritesPerSecond: float64(g.writesPerSecond),
+		ReadBurst: g.readBurst, WriteBurst: g.writeBurst,
+	})
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	credential, err := graphCredential(where)
+	if err != nil {
+		return nil, err
+	}
+	client, err := graphclient.New(graphclient.Options{
+		Endpoint:   where.Endpoint,
+		Credential: credential,
+		Limiter:    budgets,
+		UserAgent:  "muster/" + version(),
+		Logger:     p.log,
+	})
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return client, nil
+}
+
+// graphCredential finds what the environment offers, for any tenant. A simulated
+// tenant on loopback needs none.
+func graphCredential(where graphclient.Cloud) (azcore.TokenCredential, error) {
+	if u, err := url.Parse(where.Endpoint); err == nil && u.Scheme == "http" {
+		return nil, nil
+	}
+	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+		ClientOptions:              policy.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: where.Authority}},
+		AdditionallyAllowedTenants: []string{"*"},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("find a credential for microsoft graph: %w", err)
+	}
+	return credential, nil
+}
+
+// rateValue is a rate per second, or unlimited; zero means the default.
+type rateValue float64
+
+func (r *rateValue) String() string {
+	switch *r {
+	case 0:
+		return ""
+	case ratelimit.Unlimited:
+		return "unlimited"
+	}
+	return strconv.FormatFloat(float64(*r), 'g', -1, 64)
+}
+
+func (r *rateValue) Set(s string) error {
+	if s == "unlimited" {
+		*r = ratelimit.Unlimited
+		return nil
+	}
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || v <= 0 {
+		return fmt.Errorf("%q is neither a positive number nor unlimited", s)
+	}
+	*r = rateValue(v)
+	return nil
+}
+
+func (r *rateValue) Type() string { return "rate" }

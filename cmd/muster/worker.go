@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/servicebus"
+	"github.com/muster-mfa/muster/worker"
+)
+
+// workerFlags are the worker's own.
+type workerFlags struct {
+	queueFlags
+	graphFlags
+	untilEmpty   bool
+	grace        time.Duration
+	adminAddress string
+	outcomes     string
+}
+
+func newWorker(p *process) *cobra.Command {
+	var f workerFlags
+	cmd := &cobra.Command{
+		Use:   "worker",
+		Short: "Apply the commands of a queue to Microsoft Graph",
+		Long: `Receive commands from a Service Bus queue and apply them to Microsoft Graph.
+
+A command is completed only after Graph holds what it asks for. What can never work
+is dead-lettered with a reason. A tenant that refuses the application altogether is
+paused: the log says which permission is missing, and no message is lost to it.
+
+On SIGTERM or SIGINT the worker stops receiving, finishes what it has begun within
+--grace, gives the rest back and exits with 0. A second signal ends it at once.
+
+` + exitCodes,
+		Args: noArgs,
+		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, p, &f) }),
+	}
+	f.queueFlags.add(cmd)
+	f.graphFlags.add(cmd)
+	f.graphFlags.addNumbers(cmd)
+	fs := cmd.Flags()
+	fs.BoolVar(&f.untilEmpty, "until-empty", false, "exit once the queue is empty")
+	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
+	fs.StringVar(&f.adminAddress, "admin-address", "", "address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; default: none")
+	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
+	return cmd
+}
+
+func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
+	ctx := cmd.Context()
+	namespace, err := f.open(cmd, p)
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, namespace.Close, &err)
+	counts := newTally()
+	report := counts.report
+	if f.outcomes != "" {
+		file, err := openOutcomes(f.outcomes, p.log)
+		if err != nil {
+			return err
+		}
+		defer file.close(&err)
+		report = both(report, file.report)
+	}
+	w, source, err := buildWorker(ctx, p, namespace, f, report)
+	if err != nil {
+		return err
+	}
+	defer closing(ctx, source.Close, &err)
+	if f.adminAddress != "" {
+		stop, err := serveAdmin(f.adminAddress, p, func() (bool, any) {
+			s := w.Status()
+			return s.Receiving, s
+		})
+		if err != nil {
+			return err
+		}
+		defer stop()
+	}
+	p.log.Info("worker started", "queue", f.queue, "concurrency", f.concurrency)
+	err = w.Run(ctx)
+	s := counts.summary
+	p.log.Info("worker stopped", "applied", s.Applied, "unchanged", s.Unchanged, "dead_lettered", s.DeadLettered, "failed", s.Failed)
+	return err
+}
+
+// buildWorker makes a worker for one queue. It looks into the queue first, so
+// that a wrong name or a missing right is an error at the start.
+func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report func(messages.Outcome)) (*worker.Worker, *servicebus.Source, error) {
+	client, err := f.client(p)
+	if err != nil {
+		return nil, nil, err
+	}
+	source, err := n.Source(f.queue)
+	if err != nil {
+		return nil, nil, err
+	}
+	if _, err := source.Empty(ctx); err != nil {
+		return nil, nil, errors.Join(fmt.Errorf("look into queue %s: %w", f.queue, err), source.Close(context.WithoutCancel(ctx)))
+	}
+	opts := worker.Options{
+		Concurrency: f.concurrency,
+		Numbers:     f.numbers(),
+		Grace:       f.grace,
+		QueueName:   f.queue,
+		Permanent: func(err error) bool {
+			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)
+		},
+		Report: report,
+		Logger: p.log,
+	}
+	if f.untilEmpty {
+		opts.Empty = source.Empty
+	}
+	w, err := worker.New(source, client, opts)
+	if err != nil {
+		return nil, nil, errors.Join(usageError("%w", err), source.Close(context.WithoutCancel(ctx)))
+	}
+	return w, source, nil
+}

@@ -1,0 +1,251 @@
+package broker
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+const (
+	// framesAhead is how many frames are read ahead of the one in work.
+	framesAhead = 32
+	// closeGrace is how long a peer gets to answer our close.
+	closeGrace = time.Second
+	// maxLinks bounds the links of one connection.
+	maxLinks = 5000
+)
+
+// conn is one connection. All fields but those that say otherwise belong to
+// the goroutine that runs serve; two more goroutines read and write.
+type conn struct {
+	server *Server
+	net    net.Conn
+	log    *slog.Logger
+
+	reader *wire.Reader // of serve up to the open, then of the read goroutine
+	outbox *outbox      // shared
+	woken  *wakeups     // shared
+	out    []byte       // frames that are not in the outbox yet
+
+	opened    bool          // the peer's open was taken
+	hostname  string        // as the peer dialled it
+	frameSize uint32        // the largest frame that the peer takes
+	keepAlive time.Duration // the longest time without a frame from us
+	trusted   bool          // the peer gave a key by SASL PLAIN
+	grants    grants
+	sessions  map[uint16]*session // by channel, which is the same both ways
+	links     int                 // attached in all sessions
+	ready     []*outgoing         // links that may have something to send
+}
+
+func newConn(s *Server, nc net.Conn) *conn {
+	return &conn{
+		server:    s,
+		net:       nc,
+		log:       s.options.Logger.With("peer", nc.RemoteAddr().String()),
+		reader:    wire.NewReader(nc, maxFrameSize),
+		outbox:    newOutbox(nc),
+		woken:     newWakeups(),
+		frameSize: wire.MinMaxFrameSize,
+		keepAlive: keepAlive,
+		grants:    make(grants),
+		sessions:  make(map[uint16]*session),
+	}
+}
+
+// serve runs the connection to its end, which comes at the latest soon after
+// stop has ended.
+func (c *conn) serve(stop context.Context) {
+	var reader, writer sync.WaitGroup
+	writer.Go(func() {
+		if err := c.outbox.write(); err != nil {
+			c.log.Debug("peer lost", "error", err)
+		}
+	})
+	cutOff := context.AfterFunc(stop, func() { c.net.Close() })
+	err := c.handshake()
+	cutOff()
+	frames := make(chan inbound, framesAhead)
+	if err == nil {
+		c.opened = true
+		c.log.Debug("connection opened", "hostname", c.hostname)
+		reader.Go(func() { c.read(frames) })
+		err = c.run(stop, frames)
+	} else {
+		close(frames)
+	}
+	for _, s := range c.sessions {
+		s.drop()
+	}
+	c.bid(err)
+	c.outbox.end()
+	writer.Wait()
+	c.hangUp(frames)
+	reader.Wait()
+	c.log.Debug("connection ended", "cause", err)
+}
+
+// inbound is a frame with memory of its own, or the reason why there will be
+// no more.
+type inbound struct {
+	frame wire.Frame
+	err   error
+}
+
+// read reads frames until there are no more, and closes the channel.
+func (c *conn) read(frames chan<- inbound) {
+	defer close(frames)
+	for {
+		if err := c.net.SetReadDeadline(time.Now().Add(2 * idleTimeout)); err != nil {
+			frames <- inbound{err: err}
+			return
+		}
+		f, err := c.reader.ReadFrame()
+		if err != nil {
+			frames <- inbound{err: err}
+			_, _ = io.Copy(io.Discard, c.net) // see hangUp
+			return
+		}
+		if t, ok := f.Body.(*wire.Transfer); ok {
+			f.Body, f.Payload = t.Clone(), bytes.Clone(f.Payload)
+		}
+		frames <- inbound{frame: f}
+	}
+}
+
+// errPeerClosed ends a connection that the peer has closed.
+var errPeerClosed = errors.New("closed by the peer")
+
+// run does the protocol until the connection ends, and returns why it does.
+func (c *conn) run(stop context.Context, frames <-chan inbound) error {
+	heartbeat := time.NewTicker(c.keepAlive)
+	defer heartbeat.Stop()
+	for {
+		c.deliver()
+		c.flush()
+		next := frames
+		if c.outbox.backlog() > stallAt {
+			next = nil
+		}
+		select {
+		case in := <-next:
+			if err := c.receive(in); err != nil {
+				return err
+			}
+		case <-c.woken.signal:
+			for _, l := range c.woken.take() {
+				l.woken = true
+				c.makeReady(l)
+			}
+		case <-c.outbox.room:
+		case <-heartbeat.C:
+			c.out = wire.AppendEmptyFrame(c.out)
+		case <-stop.Done():
+			return c.finish(frames)
+		}
+	}
+}
+
+// finish answers what has been read already and ends the connection.
+func (c *conn) finish(frames <-chan inbound) error {
+	for {
+		select {
+		case in := <-frames:
+			if err := c.receive(in); err != nil {
+				return err
+			}
+		default:
+			return refuse(wire.CondConnectionForced, "The broker is shutting down.")
+		}
+	}
+}
+
+// bid says goodbye: the fault if the peer is to be told of one, or the answer
+// to its close.
+func (c *conn) bid(err error) {
+	var told *wire.Error
+	var broken *wire.DecodeError
+	switch {
+	case errors.As(err, &broken):
+		told = broken.Peer()
+	case errors.As(err, &told):
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.opened:
+		told = refuse(wire.CondResourceLimitExceeded, "No frame for %v.", 2*idleTimeout)
+	case !errors.Is(err, errPeerClosed):
+		return
+	}
+	if told != nil {
+		c.log.Info("connection closed", "condition", string(told.Condition), "description", told.Description)
+	}
+	c.write(0, &wire.Close{Error: told})
+	c.flush()
+}
+
+// hangUp ends the transport once the peer has hung up, or after closeGrace. To
+// close it at once, with bytes of the peer unread, would make TCP reset the
+// connection, and the peer would never read our last words.
+func (c *conn) hangUp(frames <-chan inbound) {
+	patience := time.AfterFunc(closeGrace, func() { c.net.Close() })
+	defer patience.Stop()
+	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
+		_ = half.CloseWrite()
+	}
+	if !c.opened {
+		_, _ = io.Copy(io.Discard, c.net)
+	}
+	for in := range frames {
+		if _, closed := in.frame.Body.(*wire.Close); closed {
+			break
+		}
+	}
+	c.net.Close()
+	for range frames { // until the reader has noticed
+	}
+}
+
+// receive handles one frame. An error ends the connection.
+func (c *conn) receive(in inbound) error {
+	if in.err != nil {
+		if errors.Is(in.err, io.EOF) {
+			return io.EOF
+		}
+		return in.err
+	}
+	switch body := in.frame.Body.(type) {
+	case nil:
+		return nil
+	case *wire.Close:
+		return errPeerClosed
+	case *wire.Open:
+		return refuse(wire.CondNotAllowed, "a second open")
+	case *wire.Begin:
+		return c.begin(in.frame.Channel, body)
+	}
+	s, ok := c.sessions[in.frame.Channel]
+	if !ok {
+		return refuse(wire.CondNotAllowed, "no session on channel %d", in.frame.Channel)
+	}
+	return s.receive(in.frame)
+}
+
+// write appends a frame to what goes out next.
+func (c *conn) write(channel uint16, p wire.Performative) {
+	out, err := wire.AppendFrame(c.out, channel, p, nil)
+	if err != nil {
+		// All values that we write were made or decoded here.
+		c.log.Error("frame could not be encoded", "error", err)
+		return
+	}
+	c.out = out
+}
+
+// flush gives all that was written to the outbox.
+func (c *conn) flush() { c.out = c.outbox.add(c.out) }

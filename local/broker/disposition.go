@@ -1,0 +1,115 @@
+package broker
+
+import (
+	"errors"
+	"slices"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// dispose settles deliveries that the peer received. Dispositions about what
+// it sent need no answer: we settle those ourselves.
+func (s *session) dispose(d *wire.Disposition) {
+	if d.Role != wire.RoleReceiver {
+		return
+	}
+	for _, id := range s.deliveries(d.First, d.Last.Or(d.First)) {
+		u := s.unsettled[id]
+		state, terminal := u.settle(d.State)
+		if !terminal && !d.Settled {
+			continue
+		}
+		delete(s.unsettled, id)
+		s.conn.makeReady(u.from)
+		if !d.Settled {
+			s.write(&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
+		}
+	}
+}
+
+// deliveries returns the unsettled delivery ids from first to last, in order.
+// The range is the peer's word and can be enormous; ids wrap around.
+func (s *session) deliveries(first, last uint32) []uint32 {
+	var ids []uint32
+	if size := last - first; size < uint32(len(s.unsettled)) {
+		for i := range size + 1 {
+			if _, ok := s.unsettled[first+i]; ok {
+				ids = append(ids, first+i)
+			}
+		}
+		return ids
+	}
+	for id := range s.unsettled {
+		if id-first <= last-first {
+			ids = append(ids, id)
+		}
+	}
+	slices.SortFunc(ids, func(a, b uint32) int { return int(int32(a - b)) })
+	return ids
+}
+
+// settle does what a delivery state asks for and returns the state to answer
+// with. A state that is no outcome leaves the lock as it is.
+func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, terminal bool) {
+	q, now := u.from.queue, u.from.now()
+	var err error
+	switch state := state.(type) {
+	case wire.Accepted:
+		err = q.Complete(now, u.token)
+	case wire.Released:
+		err = q.Release(now, u.token)
+	case *wire.Modified:
+		if state.UndeliverableHere {
+			return &wire.Rejected{Error: notBuilt("deferring messages")}, true
+		}
+		// An abandoned message counts as a failed delivery whatever
+		// delivery-failed says: the official clients leave it false.
+		err = q.Abandon(now, u.token, overlay(state.MessageAnnotations))
+	case *wire.Rejected:
+		err = deadLetter(q, u, state.Error)
+	case wire.Described:
+		return &wire.Rejected{Error: notBuilt("transactions")}, true
+	default:
+		return nil, false
+	}
+	if err != nil {
+		return &wire.Rejected{Error: settlementFault(err)}, true
+	}
+	return wire.Accepted{}, true
+}
+
+// deadLetter does what a rejection asks for. The official clients put reason
+// and description into info; of others, the error itself is the reason.
+func deadLetter(q *queue.Queue, u unsettled, fault *wire.Error) error {
+	var reason, description string
+	properties := map[string]any{}
+	if fault != nil {
+		properties = overlay(fault.Info)
+		if fault.Condition != condDeadLetter {
+			reason, description = string(fault.Condition), fault.Description
+		}
+	}
+	reason = takeText(properties, queue.PropertyReason, reason)
+	description = takeText(properties, queue.PropertyDescription, description)
+	return q.DeadLetter(u.from.now(), u.token, reason, description, properties)
+}
+
+// takeText removes a text from properties, otherwise it returns def. Clients
+// fail on a reason of any other type, so that is dropped.
+func takeText(properties map[string]any, name, def string) string {
+	v, ok := properties[name]
+	delete(properties, name)
+	if text, isText := v.(string); ok && isText {
+		return text
+	}
+	return def
+}
+
+// settlementFault tells a peer why its settlement failed.
+func settlementFault(err error) *wire.Error {
+	if errors.Is(err, queue.ErrDeadLetterQueue) {
+		return refuse(wire.CondNotAllowed, "%s", err.Error())
+	}
+	return refuse(condLockLost, "%s", textLockLost)
+}

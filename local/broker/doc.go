@@ -1,0 +1,46 @@
+// Package broker is an AMQP 1.0 endpoint with the manners of Azure Service
+// Bus, to be embedded in a program or a test. The official clients use it
+// unchanged: azservicebus needs nothing but the connection string that
+// Server.ConnectionString returns.
+//
+//	listener ──> Server ──> conn ─── session ─┬─ incoming link ──> queue, $cbs or $management
+//	                         │                └─ outgoing link <── queue, or replies
+//	        read goroutine ──┤ serve goroutine owns all of it
+//	       write goroutine ──┘
+//
+// One goroutine owns the protocol state of a connection: sessions, links,
+// credit, unsettled deliveries. It is fed frames by a reader, and gives what
+// it has to say to a writer through a buffer, so that it never waits for its
+// peer. When a peer reads too slowly, its receivers stop taking messages, then
+// its requests are no longer read; other connections notice nothing.
+//
+// Queues are shared by all connections and know no AMQP (internal/queue). A
+// link that finds its queue empty leaves a waiter there; whoever enqueues wakes
+// it, and its connection takes the message. Nothing polls.
+//
+// Frames and values are encoded by internal/wire.
+//
+// # What is there
+//
+// Queues with peek-lock and receive-and-delete, batches, all settlements, lock
+// renewal, delivery counts, time to live, dead-letter queues
+// (<queue>/$DeadLetterQueue), peeking, settlement by lock token through
+// <queue>/$management, shared access signatures through $cbs, and SASL
+// ANONYMOUS, MSSBCBS and PLAIN (name and value of a key). Messages keep their
+// sections and types to the byte.
+//
+// Sessions, scheduled and deferred messages, transactions, topics and
+// duplicate detection are not there. Who asks for them is told so by an AMQP
+// error or a management status; nothing is silently done otherwise. Messages
+// live in memory and end with the Server.
+//
+// # Where it follows Service Bus rather than AMQP
+//
+//   - An abandoned delivery (modified) counts as failed even with
+//     delivery-failed=false; a released one does not.
+//   - Rejected means dead-letter. A settlement is answered with accepted, or
+//     with rejected and an error when the lock is lost.
+//   - When a link or its connection goes, its deliveries stay locked until the
+//     lock expires, and can be settled by token meanwhile.
+//   - Delivery tags are lock tokens in the byte order of a .NET Guid.
+package broker

@@ -1,0 +1,36 @@
+package broker
+
+import (
+	"fmt"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// Error conditions that Service Bus adds to those of AMQP.
+const (
+	condDeadLetter    wire.Symbol = "com.microsoft:dead-letter"
+	condLockLost      wire.Symbol = "com.microsoft:message-lock-lost"
+	condArgumentError wire.Symbol = "com.microsoft:argument-error"
+)
+
+// textLockLost is what Service Bus says about a lock that is gone; clients'
+// tests look for it.
+const textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue."
+
+// refuse makes the error that a peer is told.
+func refuse(condition wire.Symbol, format string, args ...any) *wire.Error {
+	return &wire.Error{Condition: condition, Description: fmt.Sprintf(format, args...)}
+}
+
+// notBuilt refuses a feature of Service Bus that this broker does not have.
+// The condition is not-allowed rather than not-implemented, because
+// azservicebus gives up on the former at once, while it answers the latter by
+// reconnecting and trying again.
+func notBuilt(feature string) *wire.Error {
+	return refuse(wire.CondNotAllowed, "%s: not supported by this broker", feature)
+}
+
+// notFound is the text by which clients recognise a missing entity.
+func notFound(name string) string {
+	return fmt.Sprintf("The messaging entity '%s' could not be found. status-code: 404", name)
+}

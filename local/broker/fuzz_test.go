@@ -1,0 +1,122 @@
+package broker_test
+
+import (
+	"io"
+	"testing"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// script collects what a peer says in a whole connection, without waiting for
+// answers.
+type script []byte
+
+func (s *script) frame(channel uint16, p wire.Performative, payload []byte) {
+	b, err := wire.AppendFrame(*s, channel, p, payload)
+	if err != nil {
+		panic(err)
+	}
+	*s = b
+}
+
+// opened is a script up to a session on channel 0.
+func opened() script {
+	s := script(wire.AppendProtocolHeader(nil, wire.ProtocolSASL))
+	s.frame(0, &wire.SASLInit{Mechanism: "PLAIN", InitialResponse: []byte("\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE")}, nil)
+	s = wire.AppendProtocolHeader(s, wire.ProtocolAMQP)
+	s.frame(0, &wire.Open{ContainerID: "fuzz", IdleTimeout: wire.Some[uint32](30000)}, nil)
+	s.frame(0, &wire.Begin{IncomingWindow: 5000, OutgoingWindow: 5000}, nil)
+	return s
+}
+
+// closed ends a script in order.
+func (s script) closed() []byte {
+	s.frame(0, &wire.End{}, nil)
+	s.frame(0, &wire.Close{}, nil)
+	return s
+}
+
+// queueScript sends, receives and settles in all ways.
+func queueScript() []byte {
+	s := opened()
+	s.frame(0, &wire.Attach{Name: "s", Handle: 0, Role: wire.RoleSender, Target: &wire.Target{Address: "q"}}, nil)
+	for i := range uint32(6) {
+		s.frame(0, delivery(0, i), text("message"))
+	}
+	batch := delivery(0, 6)
+	batch.MessageFormat = wire.Some(wire.MessageFormatBatch)
+	s.frame(0, batch, wire.AppendData(wire.AppendData(nil, text("one")), text("two")))
+	s.frame(0, &wire.Attach{Name: "r", Handle: 1, Role: wire.RoleReceiver, RcvSettleMode: wire.Some(wire.ReceiverSecond), Source: &wire.Source{Address: "q"}}, nil)
+	s.frame(0, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 100, OutgoingWindow: 100,
+		Handle: wire.Some[uint32](1), DeliveryCount: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](20), Drain: true}, nil)
+	for i, state := range []wire.DeliveryState{
+		wire.Accepted{}, wire.Released{}, &wire.Modified{DeliveryFailed: true},
+		&wire.Rejected{Error: &wire.Error{Condition: "com.microsoft:dead-letter", Info: wire.Map{{Key: wire.Symbol("DeadLetterReason"), Value: "r"}}}},
+		&wire.Received{}, wire.Described{Descriptor: uint64(0x34), Value: wire.List{[]byte("txn")}},
+	} {
+		s.frame(0, &wire.Disposition{Role: wire.RoleReceiver, First: uint32(i), State: state}, nil)
+	}
+	s.frame(0, &wire.Detach{Handle: 1, Closed: true}, nil)
+	return s.closed()
+}
+
+// rpcScript asks a node something.
+func rpcScript(node string, application wire.Map, body any) []byte {
+	s := opened()
+	s.frame(0, &wire.Attach{Name: "r", Handle: 0, Role: wire.RoleReceiver, Source: &wire.Source{Address: node}, Target: &wire.Target{Address: "me"}}, nil)
+	s.frame(0, &wire.Attach{Name: "s", Handle: 1, Role: wire.RoleSender, Target: &wire.Target{Address: node}}, nil)
+	s.frame(0, &wire.Flow{IncomingWindow: 100, OutgoingWindow: 100, Handle: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](10)}, nil)
+	p := wire.Properties{MessageID: "1", ReplyTo: wire.Some("me")}
+	request, err := p.AppendBinary(nil)
+	if err == nil {
+		request, err = wire.AppendApplicationProperties(request, application)
+	}
+	if err == nil {
+		request, err = wire.AppendAMQPValue(request, body)
+	}
+	if err != nil {
+		panic(err)
+	}
+	s.frame(0, delivery(1, 0), request)
+	return s.closed()
+}
+
+// FuzzConnection gives a server whatever bytes a peer may send from the first
+// to the last. The server must neither panic nor hang, and must let go of the
+// connection.
+func FuzzConnection(f *testing.F) {
+	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
+	f.Add(wire.AppendProtocolHeader(nil, wire.ProtocolAMQP))
+	f.Add(queueScript())
+	f.Add(rpcScript("$cbs", append(operation("put-token"), wire.Pair{Key: "type", Value: "servicebus.windows.net:sastoken"}), "SharedAccessSignature sr=a&sig=b&se=1&skn=c"))
+	f.Add(rpcScript("q/$management", operation("com.microsoft:renew-lock"), wire.Map{{Key: "lock-tokens", Value: wire.ArrayOf(wire.UUID{1})}}))
+	f.Add(rpcScript("q/$management", operation("com.microsoft:peek-message"),
+		wire.Map{{Key: "from-sequence-number", Value: int64(1)}, {Key: "message-count", Value: int32(5)}}))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		listener := newPipes()
+		s, err := broker.New(oneQueue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		served := make(chan error)
+		go func() { served <- s.Serve(listener) }()
+		conn := listener.dial()
+		if err := conn.SetDeadline(time.Now().Add(patience)); err != nil {
+			t.Fatal(err)
+		}
+		answered := make(chan struct{})
+		go func() {
+			defer close(answered)
+			_, _ = io.Copy(io.Discard, conn)
+		}()
+		_, _ = conn.Write(data) // the server may hang up at any byte
+		conn.Close()
+		<-answered
+		if err := s.Shutdown(deadline(t)); err != nil {
+			t.Errorf("shutdown: %v", err)
+		}
+		<-served
+	})
+}

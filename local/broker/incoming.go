@@ -1,0 +1,112 @@
+package broker
+
+import "github.com/muster-mfa/muster/local/broker/internal/wire"
+
+// incomingCredit is how many messages a sender may be ahead of us. Credit is
+// topped up when half of it is used.
+const incomingCredit = 1000
+
+// incoming is a link on which the peer sends.
+type incoming struct {
+	link    *link
+	maxSize int
+	// accept takes a whole message. The error is told to the sender.
+	accept func(payload []byte, format uint32) *wire.Error
+
+	deliveryCount uint32
+	credit        uint32
+	partial       *partial // the delivery that is not complete yet
+}
+
+// partial is a delivery of which some transfers have come.
+type partial struct {
+	id      uint32
+	format  uint32
+	settled bool
+	payload []byte
+}
+
+// grant tops up the peer's credit.
+func (l *incoming) grant() {
+	l.credit = incomingCredit
+	f := l.link.session.window()
+	f.Handle = wire.Some(l.link.handle)
+	f.DeliveryCount = wire.Some(l.deliveryCount)
+	f.LinkCredit = wire.Some(l.credit)
+	l.link.session.write(f)
+}
+
+// transfer takes one frame of a delivery.
+func (l *incoming) transfer(t *wire.Transfer, payload []byte) {
+	p, fault := l.assemble(t, payload)
+	switch {
+	case fault != nil:
+		l.link.refuse(fault)
+		return
+	case t.Aborted:
+		l.partial = nil
+	case t.More:
+		l.partial = p
+		return
+	default:
+		l.partial = nil
+		l.finish(p)
+	}
+	if l.link.in == nil { // the message was such that the link is gone
+		return
+	}
+	l.deliveryCount++
+	l.credit--
+	if l.credit <= incomingCredit/2 {
+		l.grant()
+	}
+}
+
+// assemble returns the delivery that a transfer belongs to, with its payload
+// added.
+func (l *incoming) assemble(t *wire.Transfer, payload []byte) (*partial, *wire.Error) {
+	p := l.partial
+	switch {
+	case p != nil && t.DeliveryID.Set && t.DeliveryID.Value != p.id:
+		return nil, refuse(wire.CondNotAllowed, "delivery %d began before delivery %d was complete", t.DeliveryID.Value, p.id)
+	case p != nil:
+		p.payload = append(p.payload, payload...)
+	case !t.DeliveryID.Set || t.DeliveryTag == nil:
+		return nil, refuse(wire.CondInvalidField, "the first transfer of a delivery needs a delivery-id and a delivery-tag")
+	case l.credit == 0:
+		return nil, refuse(wire.CondTransferLimitExceeded, "transfer beyond the link's credit")
+	default:
+		p = &partial{id: t.DeliveryID.Value, format: t.MessageFormat.Or(wire.MessageFormat), payload: payload}
+	}
+	if len(p.payload) > l.maxSize {
+		return nil, refuse(wire.CondMessageSizeExceeded,
+			"The message exceeds the maximum size of %d bytes.", l.maxSize)
+	}
+	p.settled = p.settled || t.Settled
+	return p, nil
+}
+
+// finish has a whole message accepted and tells the sender what became of it.
+// The sender of a settled message can be told only by losing its link.
+func (l *incoming) finish(p *partial) {
+	fault := l.accept(p.payload, p.format)
+	switch {
+	case fault == nil && p.settled:
+	case fault == nil:
+		l.settle(p.id, wire.Accepted{})
+	case p.settled:
+		l.link.refuse(fault)
+	default:
+		l.settle(p.id, &wire.Rejected{Error: fault})
+	}
+}
+
+func (l *incoming) settle(id uint32, state wire.DeliveryState) {
+	l.link.session.write(&wire.Disposition{
+		Role:    wire.RoleReceiver,
+		First:   id,
+		Last:    wire.Some(id),
+		Settled: true,
+		State:   state,
+	})
+}

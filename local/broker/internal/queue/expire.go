@@ -1,0 +1,73 @@
+package queue
+
+import "time"
+
+// Expire does what is due: locks end, and messages outlive their time. It
+// returns when it wants to be called again; false means not before the next
+// alarm. Other operations do the same work on their way, so that nothing is
+// ever seen late; Expire is for the time when nobody calls.
+func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
+	q.mu.Lock()
+	q.expire(now)
+	q.alarm = q.deadline()
+	next = q.alarm
+	q.leave()
+	return next, !next.IsZero()
+}
+
+func (q *Queue) expire(now time.Time) {
+	for q.ending.len() > 0 && !q.ending.min().until.After(now) {
+		q.fail(q.unhold(q.ending.min()), now)
+	}
+	for q.expiring.len() > 0 && q.expiring.min().expired(now) {
+		e := q.expiring.min()
+		q.expiring.remove(e)
+		if e.state == stateReturned {
+			q.returned.remove(e)
+		} else {
+			q.fresh--
+		}
+		q.drop(e, now)
+	}
+}
+
+// drop ends an entry that outlived its time and is in no place but the index.
+func (q *Queue) drop(e *entry, now time.Time) {
+	if q.config.DeadLetterExpired {
+		q.bury(e, now, ReasonExpired, "The message expired and was dead lettered.")
+		return
+	}
+	q.index.remove(e)
+}
+
+func (e *entry) expired(now time.Time) bool {
+	return !e.expiresAt.IsZero() && !e.expiresAt.After(now)
+}
+
+// deadline returns when the next thing is due, zero when nothing is.
+func (q *Queue) deadline() time.Time {
+	var next time.Time
+	if q.ending.len() > 0 {
+		next = q.ending.min().until
+	}
+	if q.expiring.len() > 0 {
+		if at := q.expiring.min().expiresAt; next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	return next
+}
+
+// ring tells the owner about a deadline that is earlier than the one it knows.
+// A deadline that moved away is not worth a call: the owner comes for nothing
+// once and learns the new one.
+func (q *Queue) ring() {
+	next := q.deadline()
+	if next.IsZero() || !q.alarm.IsZero() && !next.Before(q.alarm) {
+		return
+	}
+	q.alarm = next
+	if q.config.Alarm != nil {
+		q.config.Alarm()
+	}
+}

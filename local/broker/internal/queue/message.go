@@ -1,0 +1,124 @@
+package queue
+
+import (
+	"math/rand/v2"
+	"time"
+)
+
+// state tells where a message of a queue stands.
+type state int8
+
+// A fresh message was never taken, a returned one was and came back, a locked
+// one is held by a receiver. To the outside, the first two are both active.
+const (
+	stateFresh state = iota
+	stateReturned
+	stateLocked
+)
+
+// Token names one lock on one message: the 16 bytes of an RFC 9562 version 4
+// UUID in network order. Every lock gets a new one.
+type Token [16]byte
+
+// newToken draws a token. Tokens are names, not secrets: whoever may settle is
+// decided before a token is looked at, so the runtime's generator is enough.
+func newToken() Token {
+	var t Token
+	hi, lo := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		t[i] = byte(hi >> (8 * i))
+		t[8+i] = byte(lo >> (8 * i))
+	}
+	t[6] = t[6]&0x0f | 0x40
+	t[8] = t[8]&0x3f | 0x80
+	return t
+}
+
+// Item is a message on its way in.
+type Item struct {
+	// Payload is kept as it is. The queue never looks inside and never writes
+	// to it; the caller must not either.
+	Payload []byte
+	// TimeToLive is how long the message may wait to be taken; 0 means for ever.
+	TimeToLive time.Duration
+}
+
+// Message is what a queue knows of one message.
+type Message struct {
+	// Sequence is unique in the queue and its dead-letter queue, starts at 1,
+	// and stays with the message when it comes back or is dead-lettered.
+	Sequence int64
+	// EnqueuedAt is when the queue accepted the message.
+	EnqueuedAt time.Time
+	// ExpiresAt is when an untaken message is dropped; zero means never.
+	ExpiresAt time.Time
+	// DeliveryCount is the number of deliveries that failed so far.
+	DeliveryCount int
+	// Locked tells whether a receiver holds the message at the moment.
+	Locked bool
+	// Payload is the Item's payload. It must not be changed.
+	Payload []byte
+	// Overlay holds the properties that settlements set on the message since
+	// it was sent; nil when none did. It must not be changed.
+	Overlay map[string]any
+}
+
+// Delivery is a message that was taken.
+type Delivery struct {
+	Message
+	// Token settles the delivery; zero after receive-and-delete.
+	Token Token
+	// LockedUntil is when the lock ends; zero after receive-and-delete.
+	LockedUntil time.Time
+}
+
+// entry is a message in the index. Position fields are -1 while the entry is
+// not in the heap in question.
+type entry struct {
+	seq        int64
+	state      state
+	deliveries int32
+	inReturned int32
+	inExpiring int32
+	enqueuedAt time.Time
+	expiresAt  time.Time
+	payload    []byte
+	overlay    map[string]any
+	lock       *lock
+}
+
+// lock is what a receiver holds of an entry.
+type lock struct {
+	entry   *entry
+	token   Token
+	until   time.Time
+	inLocks int32
+}
+
+func (e *entry) message() Message {
+	return Message{
+		Sequence:      e.seq,
+		EnqueuedAt:    e.enqueuedAt,
+		ExpiresAt:     e.expiresAt,
+		DeliveryCount: int(e.deliveries),
+		Locked:        e.state == stateLocked,
+		Payload:       e.payload,
+		Overlay:       e.overlay,
+	}
+}
+
+// overlaid returns base with the entries of top on it, leaving both untouched:
+// an earlier Message may still point at base.
+func overlaid(base, top map[string]any) map[string]any {
+	if len(top) == 0 {
+		return base
+	}
+	merged := make(map[string]any, len(base)+len(top))
+	for k, v := range base {
+		merged[k] = v
+	}
+	for k, v := range top {
+		merged[k] = v
+	}
+	return merged
+}

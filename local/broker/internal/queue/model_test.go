@@ -1,0 +1,269 @@
+package queue_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+)
+
+// model is a queue as one would explain it: two lists that are searched from
+// end to end.
+type model struct {
+	seq   int64
+	main  []*modelMessage
+	dead  []*modelMessage
+	locks map[queue.Token]*modelMessage
+}
+
+type modelMessage struct {
+	seq        int64
+	payload    string
+	deliveries int
+	expires    time.Time
+	locked     time.Time // zero: active
+	overlay    map[string]any
+	inDead     bool
+}
+
+func (m *model) list(dead bool) *[]*modelMessage {
+	if dead {
+		return &m.dead
+	}
+	return &m.main
+}
+
+func (m *model) remove(msg *modelMessage) {
+	list := m.list(msg.inDead)
+	*list = slices.DeleteFunc(*list, func(o *modelMessage) bool { return o == msg })
+}
+
+func (m *model) unlock(tok queue.Token) *modelMessage {
+	msg := m.locks[tok]
+	delete(m.locks, tok)
+	msg.locked = time.Time{}
+	return msg
+}
+
+func (m *model) bury(msg *modelMessage, reason, description string) {
+	m.remove(msg)
+	msg.inDead, msg.expires = true, time.Time{}
+	msg.set(map[string]any{queue.PropertyReason: reason, queue.PropertyDescription: description})
+	m.dead = append(m.dead, msg)
+	slices.SortFunc(m.dead, func(a, b *modelMessage) int { return int(a.seq - b.seq) })
+}
+
+func (msg *modelMessage) set(properties map[string]any) {
+	if msg.overlay == nil && len(properties) > 0 {
+		msg.overlay = map[string]any{}
+	}
+	for k, v := range properties {
+		msg.overlay[k] = v
+	}
+}
+
+func (m *model) fail(msg *modelMessage) {
+	msg.deliveries++
+	if !msg.inDead && msg.deliveries >= maxDeliveries {
+		m.bury(msg, queue.ReasonMaxDeliveryCount, "Message could not be consumed after 3 delivery attempts.")
+	}
+}
+
+// tick ends locks and drops what outlived its time.
+func (m *model) tick(now time.Time) {
+	for tok, msg := range m.locks {
+		if !msg.locked.After(now) {
+			m.fail(m.unlock(tok))
+		}
+	}
+	for _, msg := range slices.Clone(m.main) {
+		if msg.locked.IsZero() && !msg.expires.IsZero() && !msg.expires.After(now) {
+			m.bury(msg, queue.ReasonExpired, "The message expired and was dead lettered.")
+		}
+	}
+}
+
+func (m *model) next(dead bool) *modelMessage {
+	for _, msg := range *m.list(dead) {
+		if msg.locked.IsZero() {
+			return msg
+		}
+	}
+	return nil
+}
+
+// run drives a queue and the model side by side.
+type run struct {
+	t      *testing.T
+	rng    *rand.Rand
+	now    time.Time
+	queue  *queue.Queue
+	model  *model
+	tokens []queue.Token // all ever seen, lost ones too
+}
+
+func TestAgainstModel(t *testing.T) {
+	for seed := range uint64(25) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			r := &run{
+				t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: start,
+				queue: queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DeadLetterExpired: true}),
+				model: &model{locks: map[queue.Token]*modelMessage{}},
+			}
+			for step := range 1500 {
+				r.step(step)
+				if t.Failed() {
+					t.Fatalf("at step %d", step)
+				}
+			}
+		})
+	}
+}
+
+func (r *run) step(step int) {
+	r.model.tick(r.now)
+	dead := r.rng.IntN(4) == 0
+	q := r.queue
+	if dead {
+		q = r.queue.DeadLetters()
+	}
+	switch r.rng.IntN(12) {
+	case 0, 1, 2:
+		r.enqueue(1 + r.rng.IntN(5))
+	case 3, 4, 5:
+		r.take(q, dead)
+	case 6:
+		r.now = r.now.Add(time.Duration(r.rng.IntN(20)) * time.Second)
+		r.model.tick(r.now)
+		r.queue.Expire(r.now)
+		r.queue.DeadLetters().Expire(r.now)
+	default:
+		r.settle(q, dead)
+	}
+	r.compare(step)
+}
+
+func (r *run) enqueue(n int) {
+	for range n {
+		r.model.seq++
+		msg := &modelMessage{seq: r.model.seq, payload: fmt.Sprint(r.model.seq)}
+		in := item(msg.payload)
+		if r.rng.IntN(5) == 0 {
+			in.TimeToLive = time.Duration(1+r.rng.IntN(90)) * time.Second
+			msg.expires = r.now.Add(in.TimeToLive)
+		}
+		r.model.main = append(r.model.main, msg)
+		if got := r.queue.Enqueue(r.now, in); got != msg.seq {
+			r.t.Errorf("sequence number = %d, want %d", got, msg.seq)
+		}
+	}
+}
+
+func (r *run) take(q *queue.Queue, dead bool) {
+	mode := queue.PeekLock
+	if r.rng.IntN(6) == 0 {
+		mode = queue.ReceiveAndDelete
+	}
+	d, ok := q.Take(r.now, mode, nil)
+	want := r.model.next(dead)
+	switch {
+	case ok != (want != nil):
+		r.t.Errorf("take = %v, want %v", ok, want != nil)
+	case !ok:
+	case d.Sequence != want.seq || string(d.Payload) != want.payload || d.DeliveryCount != want.deliveries:
+		r.t.Errorf("took %+v, want %+v", d, want)
+	case mode == queue.ReceiveAndDelete:
+		r.model.remove(want)
+	default:
+		want.locked = r.now.Add(lockFor)
+		r.model.locks[d.Token] = want
+		r.tokens = append(r.tokens, d.Token)
+	}
+}
+
+// settle tries some settlement or renewal with some token, which may be lost
+// or belong to the other queue.
+func (r *run) settle(q *queue.Queue, dead bool) {
+	if len(r.tokens) == 0 {
+		return
+	}
+	tok := r.tokens[r.rng.IntN(len(r.tokens))]
+	if r.rng.IntN(3) > 0 {
+		tok = r.tokens[len(r.tokens)-1]
+	}
+	msg, held := r.model.locks[tok]
+	held = held && msg.inDead == dead
+	properties := map[string]any{fmt.Sprint("p", r.rng.IntN(3)): r.rng.IntN(100)}
+	var err error
+	var apply func()
+	switch r.rng.IntN(5) {
+	case 0:
+		err = q.Complete(r.now, tok)
+		apply = func() { r.model.remove(r.model.unlock(tok)) }
+	case 1:
+		err = q.Abandon(r.now, tok, properties)
+		apply = func() { r.model.unlock(tok).set(properties); r.model.fail(msg) }
+	case 2:
+		err = q.Release(r.now, tok)
+		apply = func() { r.model.unlock(tok) }
+	case 3:
+		if dead {
+			return
+		}
+		err = q.DeadLetter(r.now, tok, "reason", "text", properties)
+		apply = func() { r.model.unlock(tok).set(properties); r.model.bury(msg, "reason", "text") }
+	default:
+		_, err = q.Renew(r.now, tok)
+		apply = func() { msg.locked = r.now.Add(lockFor) }
+	}
+	if (err == nil) != held {
+		r.t.Errorf("settlement = %v, but the token is held: %v", err, held)
+	}
+	if held {
+		apply()
+	}
+	r.model.tick(r.now) // a message given back after its time is gone at once
+}
+
+func (r *run) compare(step int) {
+	locked := 0
+	for _, msg := range r.model.main {
+		if !msg.locked.IsZero() {
+			locked++
+		}
+	}
+	want := queue.Counts{Active: len(r.model.main) - locked, Locked: locked, DeadLettered: len(r.model.dead)}
+	if got := r.queue.Counts(r.now); got != want {
+		r.t.Errorf("counts = %+v, want %+v", got, want)
+	}
+	if step%50 == 0 {
+		from := r.rng.Int64N(r.model.seq + 2)
+		r.comparePeek(r.queue, r.model.main, from)
+		r.comparePeek(r.queue.DeadLetters(), r.model.dead, from)
+	}
+}
+
+func (r *run) comparePeek(q *queue.Queue, list []*modelMessage, from int64) {
+	type seen struct {
+		Seq     int64
+		Locked  bool
+		Overlay map[string]any
+	}
+	var got, want []seen
+	for _, m := range q.Peek(r.now, from, 1<<30) {
+		got = append(got, seen{m.Sequence, m.Locked, m.Overlay})
+	}
+	for _, m := range list {
+		if m.seq >= from {
+			want = append(want, seen{m.seq, !m.locked.IsZero(), m.overlay})
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		r.t.Errorf("peek from %d (-want +got):\n%s", from, diff)
+	}
+}

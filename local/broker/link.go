@@ -1,0 +1,32 @@
+package broker
+
+import "github.com/muster-mfa/muster/local/broker/internal/wire"
+
+// link is one end of a link, in one of two directions: the peer sends (in) or
+// receives (out). A refused link has neither.
+type link struct {
+	session  *session
+	handle   uint32
+	address  address
+	detached bool // we have sent a detach and wait for the peer's
+
+	in  *incoming
+	out *outgoing
+}
+
+// refuse detaches the link with an error.
+func (l *link) refuse(fault *wire.Error) {
+	l.session.conn.log.Info("link detached", "entity", l.address.path(),
+		"condition", string(fault.Condition), "description", fault.Description)
+	l.drop()
+	l.detached = true
+	l.session.write(&wire.Detach{Handle: l.handle, Closed: true, Error: fault})
+}
+
+// drop lets go of what the link holds.
+func (l *link) drop() {
+	if l.out != nil {
+		l.out.drop()
+	}
+	l.in, l.out = nil, nil
+}

@@ -1,0 +1,194 @@
+package broker
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// Message annotations of Service Bus.
+const (
+	annotationEnqueuedTime   = "x-opt-enqueued-time"
+	annotationLockedUntil    = "x-opt-locked-until"
+	annotationMessageState   = "x-opt-message-state"
+	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
+	annotationSequenceNumber = "x-opt-sequence-number"
+)
+
+// ownAnnotations are those that only the broker sets. A message that is sent
+// on with them, after it was received, loses them.
+var ownAnnotations = []string{
+	annotationEnqueuedTime, annotationLockedUntil, annotationMessageState, annotationSequenceNumber,
+	"x-opt-lock-token", "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
+}
+
+// stateActive is the value of x-opt-message-state for a message that can be
+// received.
+const stateActive int32 = 0
+
+// enqueue returns what puts messages, single or batched, into a queue. A batch
+// goes in whole or not at all.
+func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire.Error {
+	now := l.session.conn.server.options.Now
+	return func(payload []byte, format uint32) *wire.Error {
+		items, fault := items(payload, format)
+		if fault != nil {
+			return fault
+		}
+		q.Enqueue(now(), items...)
+		return nil
+	}
+}
+
+func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
+	switch format {
+	case wire.MessageFormat:
+		item, err := newItem(payload)
+		if err != nil {
+			return nil, sendFault(err)
+		}
+		return []queue.Item{item}, nil
+	case wire.MessageFormatBatch:
+		var all []queue.Item
+		for payload, err := range wire.BatchItems(payload) {
+			if err != nil {
+				return nil, sendFault(err)
+			}
+			item, err := newItem(payload)
+			if err != nil {
+				return nil, sendFault(err)
+			}
+			all = append(all, item)
+		}
+		return all, nil
+	}
+	return nil, refuse(wire.CondNotAllowed, "message-format 0x%08x is unknown", format)
+}
+
+// newItem checks an encoded message and makes what the queue keeps of it. All
+// sections that are looked into later are looked into now, so that a message
+// which was accepted can be delivered. The payload is copied, as it may be a
+// small part of a large batch.
+func newItem(payload []byte) (queue.Item, error) {
+	m, err := wire.Split(payload)
+	if err != nil {
+		return queue.Item{}, err
+	}
+	header, err := m.ParseHeader()
+	if err != nil {
+		return queue.Item{}, err
+	}
+	annotations, err := m.ParseMessageAnnotations()
+	if err != nil {
+		return queue.Item{}, err
+	}
+	if v, ok := annotations.Get(annotationScheduledTime); ok && v != nil {
+		return queue.Item{}, notBuilt("scheduled messages")
+	}
+	if _, err := m.ParseProperties(); err != nil {
+		return queue.Item{}, err
+	}
+	if _, err := m.ParseApplicationProperties(); err != nil {
+		return queue.Item{}, err
+	}
+	kept, err := m.AppendRewritten(make([]byte, 0, len(payload)), wire.Rewrite{
+		DropDeliveryAnnotations: true,
+		DropMessageAnnotations:  ownAnnotations,
+	})
+	if err != nil {
+		return queue.Item{}, err
+	}
+	return queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond}, nil
+}
+
+// delivered encodes a message as a receiver gets it.
+func delivered(d queue.Delivery) ([]byte, error) {
+	annotations := brokerAnnotations(d.Message)
+	if !d.LockedUntil.IsZero() {
+		annotations = append(annotations, wire.Pair{
+			Key: wire.Symbol(annotationLockedUntil), Value: timestamp(d.LockedUntil),
+		})
+	}
+	return encode(d.Message, annotations)
+}
+
+// peeked encodes a message as peek shows it.
+func peeked(m queue.Message) ([]byte, error) { return encode(m, brokerAnnotations(m)) }
+
+func brokerAnnotations(m queue.Message) wire.Map {
+	annotations := make(wire.Map, 0, 4)
+	return append(annotations,
+		wire.Pair{Key: wire.Symbol(annotationSequenceNumber), Value: m.Sequence},
+		wire.Pair{Key: wire.Symbol(annotationEnqueuedTime), Value: timestamp(m.EnqueuedAt)},
+		wire.Pair{Key: wire.Symbol(annotationMessageState), Value: stateActive})
+}
+
+// encode puts the broker's knowledge of a message around what was sent.
+// azservicebus reads the header only if there are properties, so both are
+// always written.
+func encode(m queue.Message, annotations wire.Map) ([]byte, error) {
+	sent, err := wire.Split(m.Payload)
+	if err != nil {
+		return nil, err
+	}
+	header, err := sent.ParseHeader()
+	if err != nil {
+		return nil, err
+	}
+	header.DeliveryCount = uint32(m.DeliveryCount)
+	return sent.AppendRewritten(make([]byte, 0, len(m.Payload)+160), wire.Rewrite{
+		Header:                &header,
+		MessageAnnotations:    annotations,
+		ApplicationProperties: underlay(m.Overlay),
+		EnsureProperties:      true,
+	})
+}
+
+// overlay turns a map with symbols or strings as keys into properties that are
+// laid over those of a message. Other keys have no meaning there.
+func overlay(m wire.Map) map[string]any {
+	properties := make(map[string]any, len(m))
+	for _, p := range m {
+		switch k := p.Key.(type) {
+		case wire.Symbol:
+			properties[string(k)] = p.Value
+		case string:
+			properties[k] = p.Value
+		}
+	}
+	return properties
+}
+
+// underlay is the reverse of overlay, in a stable order.
+func underlay(properties map[string]any) wire.Map {
+	m := make(wire.Map, 0, len(properties))
+	for _, name := range slices.Sorted(maps.Keys(properties)) {
+		m = append(m, wire.Pair{Key: name, Value: properties[name]})
+	}
+	return m
+}
+
+func timestamp(t time.Time) wire.Timestamp { return wire.Timestamp(t.UnixMilli()) }
+
+// guid reorders a lock token as .NET writes a Guid into bytes: the first three
+// groups little-endian. Clients expect that in delivery tags, and only there.
+func guid(t queue.Token) [16]byte {
+	t[0], t[1], t[2], t[3] = t[3], t[2], t[1], t[0]
+	t[4], t[5] = t[5], t[4]
+	t[6], t[7] = t[7], t[6]
+	return t
+}
+
+// sendFault tells a sender why its message was refused.
+func sendFault(err error) *wire.Error {
+	switch err := err.(type) {
+	case *wire.Error:
+		return err
+	case *wire.DecodeError:
+		return err.Peer()
+	}
+	return refuse(wire.CondInternalError, "the message could not be stored")
+}

@@ -1,0 +1,148 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"time"
+)
+
+// Defaults and bounds of a queue (reference: Service Bus, QueueDescription).
+const (
+	defaultLockDuration     = time.Minute
+	maxLockDuration         = 5 * time.Minute
+	defaultMaxDeliveryCount = 10
+	defaultMaxMessageSize   = 1 << 20
+	largestMessageSize      = 100 << 20
+	maxQueueName            = 260
+)
+
+// The key of Microsoft's own emulator, which its documentation publishes. It
+// guards nothing: it makes a connection string that was written for that
+// emulator work here.
+const (
+	defaultKeyName = "RootManageSharedAccessKey"
+	defaultKey     = "SAS_KEY_VALUE"
+)
+
+// Options is what a Server is made of. The zero value is a broker without
+// queues, which refuses every link.
+type Options struct {
+	// Queues are the entities that exist. There is no way to add one later.
+	Queues []Queue
+	// Logger takes what happens to connections and links. Message bodies, keys
+	// and tokens are never logged. Nil discards.
+	Logger *slog.Logger
+	// Keys are the shared access keys by name. Each of them may manage, send
+	// to and listen on every queue. Nil means RootManageSharedAccessKey with
+	// the value SAS_KEY_VALUE, as in Microsoft's emulator.
+	Keys map[string]string
+	// Now tells the time that messages, locks and tokens are judged by; nil
+	// means time.Now. Timers follow the real clock, so a receiver that waits
+	// learns of an expired lock only when that much real time has passed. To
+	// test with a clock that can be moved, run the server in a testing/synctest
+	// bubble instead.
+	Now func() time.Time
+	// MaxMessageSize is the largest message, and the largest batch, in bytes;
+	// 0 means 1 MiB, the most is 100 MiB.
+	MaxMessageSize int
+}
+
+// Queue describes one queue. Its dead-letter queue exists by itself.
+type Queue struct {
+	// Name is matched without regard to case. It may contain slashes.
+	Name string
+	// LockDuration is how long a received message is held for its receiver;
+	// 0 means one minute, the most is five minutes.
+	LockDuration time.Duration
+	// MaxDeliveryCount is how many deliveries a message gets before it goes to
+	// the dead-letter queue with the reason MaxDeliveryCountExceeded; 0 means 10.
+	MaxDeliveryCount int
+	// DeadLetteringOnMessageExpiration moves messages that outlived their time
+	// to live to the dead-letter queue instead of dropping them.
+	DeadLetteringOnMessageExpiration bool
+}
+
+// withDefaults returns o with every zero value that means something replaced
+// by what it means.
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Keys == nil {
+		o.Keys = map[string]string{defaultKeyName: defaultKey}
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.MaxMessageSize == 0 {
+		o.MaxMessageSize = defaultMaxMessageSize
+	}
+	queues := make([]Queue, len(o.Queues))
+	for i, q := range o.Queues {
+		if q.LockDuration == 0 {
+			q.LockDuration = defaultLockDuration
+		}
+		if q.MaxDeliveryCount == 0 {
+			q.MaxDeliveryCount = defaultMaxDeliveryCount
+		}
+		queues[i] = q
+	}
+	o.Queues = queues
+	return o
+}
+
+// validate reports every fault at once. It expects the defaults to be in place.
+func (o Options) validate() error {
+	var faults []error
+	if o.MaxMessageSize < 0 || o.MaxMessageSize > largestMessageSize {
+		faults = append(faults, fmt.Errorf("MaxMessageSize %d: must be 1 to %d", o.MaxMessageSize, largestMessageSize))
+	}
+	for name, key := range o.Keys {
+		if name == "" || key == "" {
+			faults = append(faults, fmt.Errorf("key %q: name and value must not be empty", name))
+		}
+	}
+	seen := make(map[string]bool)
+	for _, q := range o.Queues {
+		faults = append(faults, q.validate()...)
+		folded := strings.ToLower(q.Name)
+		if seen[folded] {
+			faults = append(faults, fmt.Errorf("queue %q: the name is used twice", q.Name))
+		}
+		seen[folded] = true
+	}
+	return errors.Join(faults...)
+}
+
+func (q Queue) validate() []error {
+	var faults []error
+	fault := func(format string, args ...any) {
+		faults = append(faults, fmt.Errorf("queue %q: %w", q.Name, fmt.Errorf(format, args...)))
+	}
+	if !validQueueName(q.Name) {
+		fault("the name must have 1 to %d characters, and no segment that is empty or starts with $", maxQueueName)
+	}
+	if q.LockDuration < 0 || q.LockDuration > maxLockDuration {
+		fault("LockDuration %v: must be at most %v", q.LockDuration, maxLockDuration)
+	}
+	if q.MaxDeliveryCount < 0 {
+		fault("MaxDeliveryCount %d: must be at least 1", q.MaxDeliveryCount)
+	}
+	return faults
+}
+
+// validQueueName keeps names apart from the addresses that are made from them:
+// $cbs, <name>/$management and <name>/$DeadLetterQueue.
+func validQueueName(name string) bool {
+	if name == "" || len(name) > maxQueueName {
+		return false
+	}
+	for _, segment := range strings.Split(name, "/") {
+		if segment == "" || strings.HasPrefix(segment, "$") {
+			return false
+		}
+	}
+	return true
+}

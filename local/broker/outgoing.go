@@ -1,0 +1,215 @@
+package broker
+
+import (
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// maxReplies and maxReplyBytes bound the replies of one link that wait for
+// credit or for the peer to read.
+const (
+	maxReplies    = 1000
+	maxReplyBytes = 16 << 20
+)
+
+// outgoing is a link on which the peer receives: messages of a queue, or
+// replies to requests.
+type outgoing struct {
+	link    *link
+	settled bool // deliveries are sent settled
+
+	queue  *queue.Queue // nil on a link for replies
+	mode   queue.Mode
+	waiter *queue.Waiter
+
+	replyTo    string   // the peer's name for this end, for replies
+	replies    [][]byte // encoded messages that wait for credit
+	replyBytes int
+
+	deliveryCount uint32
+	credit        uint32
+	drain         bool
+	ready         bool // listed in conn.ready
+	woken         bool // by the queue, and has not taken a message since
+	gone          bool // no longer attached
+
+	transfer *wire.Transfer // the delivery that is not complete yet
+	rest     []byte         // what of it is still to be sent
+}
+
+// drop ends the link's interest in its queue. What it was sent stays locked
+// until it is settled or the lock expires.
+func (l *outgoing) drop() {
+	l.gone = true
+	if l.queue != nil {
+		l.queue.Leave(l.now(), l.waiter)
+	}
+}
+
+// flow takes the peer's credit, which is absolute: it counts from the
+// delivery-count that the peer had seen.
+func (l *outgoing) flow(f *wire.Flow) {
+	l.credit = remaining(f.LinkCredit.Or(0), l.deliveryCount-f.DeliveryCount.Or(0))
+	l.drain = f.Drain
+	if l.credit == 0 && l.queue != nil {
+		l.queue.Leave(l.now(), l.waiter)
+	}
+	l.link.session.conn.makeReady(l)
+	if f.Echo && !f.Drain {
+		l.tell()
+	}
+}
+
+// tell sends the link's state to the peer.
+func (l *outgoing) tell() {
+	f := l.link.session.window()
+	f.Handle = wire.Some(l.link.handle)
+	f.DeliveryCount = wire.Some(l.deliveryCount)
+	f.LinkCredit = wire.Some(l.credit)
+	f.Drain = l.drain
+	l.link.session.write(f)
+}
+
+// makeReady lists a link that may have something to send.
+func (c *conn) makeReady(l *outgoing) {
+	if !l.ready && !l.gone {
+		l.ready = true
+		c.ready = append(c.ready, l)
+	}
+}
+
+// deliver sends from all links that are ready, in turns, until they have
+// nothing more or the peer has enough to read.
+func (c *conn) deliver() {
+	backlog := c.outbox.backlog()
+	for len(c.ready) > 0 && backlog+len(c.out) < pauseAt {
+		l := c.ready[0]
+		c.ready[0] = nil
+		c.ready = c.ready[1:]
+		l.ready = false
+		if !l.gone && l.send() {
+			c.makeReady(l)
+		}
+	}
+	for _, l := range c.ready {
+		l.pass()
+	}
+}
+
+// pass leaves the message that the link was woken for to another receiver,
+// because the peer can't take it now.
+func (l *outgoing) pass() {
+	if l.woken {
+		l.woken = false
+		l.queue.Leave(l.now(), l.waiter)
+	}
+}
+
+// send sends one transfer frame if it can, and tells whether there may be
+// another.
+func (l *outgoing) send() bool {
+	s := l.link.session
+	if s.outgoingWindow == 0 {
+		l.pass()
+		return false // the next flow of the session makes the link ready
+	}
+	if l.rest == nil && !l.next() {
+		return false
+	}
+	out, n, err := wire.AppendTransfer(s.conn.out, s.channel, l.transfer, l.rest, s.conn.frameSize)
+	if err != nil {
+		s.conn.log.Error("transfer could not be encoded", "error", err)
+		l.rest = nil
+		return true
+	}
+	s.conn.out = out
+	s.nextOutgoing++
+	s.outgoingWindow--
+	if n < len(l.rest) {
+		l.transfer, l.rest = l.transfer.Continuation(), l.rest[n:]
+	} else {
+		l.transfer, l.rest = nil, nil
+	}
+	return true
+}
+
+// next begins a delivery if credit and supply allow.
+func (l *outgoing) next() bool {
+	s := l.link.session
+	switch {
+	case l.credit == 0:
+		return false
+	case l.queue == nil && len(l.replies) > 0:
+		payload := l.replies[0]
+		l.replies[0] = nil
+		l.replies = l.replies[1:]
+		l.replyBytes -= len(payload)
+		l.begin(payload, []byte{0})
+		return true
+	case l.queue == nil:
+		l.exhausted()
+		return false
+	case !l.settled && len(s.unsettled) >= maxUnsettled:
+		l.pass()
+		return false // the next settlement makes the link ready
+	}
+	return l.take()
+}
+
+// take begins the delivery of the queue's next message.
+func (l *outgoing) take() bool {
+	s := l.link.session
+	l.woken = false
+	d, ok := l.queue.Take(l.now(), l.mode, l.waiter)
+	if !ok {
+		l.exhausted()
+		return false
+	}
+	payload, err := delivered(d)
+	if err != nil {
+		// Messages are checked when they come in, so this one can't be sent
+		// by anybody; its deliveries run out and it is dead-lettered.
+		s.conn.log.Error("message could not be encoded", "sequence", d.Sequence, "error", err)
+		return false
+	}
+	tag := guid(d.Token)
+	if !l.settled {
+		s.unsettled[s.nextDelivery] = unsettled{from: l, token: d.Token}
+	}
+	l.begin(payload, tag[:])
+	return true
+}
+
+func (l *outgoing) begin(payload, tag []byte) {
+	s := l.link.session
+	l.transfer = &wire.Transfer{
+		Handle:        l.link.handle,
+		DeliveryID:    wire.Some(s.nextDelivery),
+		DeliveryTag:   tag,
+		MessageFormat: wire.Some(wire.MessageFormat),
+		Settled:       l.settled,
+	}
+	l.rest = payload
+	s.nextDelivery++
+	l.deliveryCount++
+	l.credit--
+}
+
+// exhausted ends a drain: the credit that could not be used is used up (part
+// 2, section 2.6.7).
+func (l *outgoing) exhausted() {
+	if !l.drain {
+		return
+	}
+	l.deliveryCount += l.credit
+	l.credit = 0
+	l.tell()
+	l.drain = false
+	if l.queue != nil {
+		l.queue.Leave(l.now(), l.waiter)
+	}
+}
+
+func (l *outgoing) now() time.Time { return l.link.session.conn.server.options.Now() }

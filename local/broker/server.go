@@ -1,0 +1,238 @@
+package broker
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// ErrServerClosed is returned by Serve after Shutdown or Close.
+var ErrServerClosed = errors.New("broker: server closed")
+
+// ErrUnknownQueue is returned for the name of a queue that does not exist.
+var ErrUnknownQueue = errors.New("broker: unknown queue")
+
+// Server is a broker. Make one with New, and stop it with Shutdown or Close:
+// it keeps its messages in memory and is of no use afterwards. All methods may
+// be called from any goroutine.
+type Server struct {
+	options  Options
+	entities map[string]*entity // by folded name; never changes
+
+	start   sync.Once
+	serving chan struct{}   // closed by the first Serve, or by a stop before it
+	stop    context.Context // ends when the server stops
+	cancel  context.CancelFunc
+	work    sync.WaitGroup // connections and time keepers
+
+	mu        sync.Mutex
+	endpoint  string // host:port of the first listener
+	stopping  bool
+	listeners map[net.Listener]bool
+	conns     map[*conn]bool
+}
+
+// New makes a server. The error names every fault of the options.
+func New(options Options) (*Server, error) {
+	options = options.withDefaults()
+	if err := options.validate(); err != nil {
+		return nil, fmt.Errorf("broker options: %w", err)
+	}
+	s := &Server{
+		options:   options,
+		entities:  make(map[string]*entity, len(options.Queues)),
+		serving:   make(chan struct{}),
+		listeners: make(map[net.Listener]bool),
+		conns:     make(map[*conn]bool),
+	}
+	s.stop, s.cancel = context.WithCancel(context.Background())
+	for _, q := range options.Queues {
+		s.entities[strings.ToLower(q.Name)] = newEntity(q)
+	}
+	return s, nil
+}
+
+// Serve accepts connections from l, which it closes in the end, until the
+// server stops or l fails. It may be called for several listeners. The
+// transport is plain: who may reach l may read along.
+func (s *Server) Serve(l net.Listener) error {
+	defer l.Close()
+	if !s.admit(l) {
+		return ErrServerClosed
+	}
+	defer s.forget(l)
+	for {
+		nc, err := l.Accept()
+		switch {
+		case err == nil:
+			s.welcome(nc)
+		case s.stop.Err() != nil:
+			return ErrServerClosed
+		case exhausted(err):
+			s.options.Logger.Warn("no connection can be accepted for the moment", "error", err)
+			select {
+			case <-s.stop.Done():
+			case <-time.After(acceptPause):
+			}
+		default:
+			return fmt.Errorf("accept connection: %w", err)
+		}
+	}
+}
+
+// acceptPause is the time that is given to connections to end when the
+// process has no file descriptor left for another.
+const acceptPause = 100 * time.Millisecond
+
+// exhausted tells whether accepting failed for want of resources, or because
+// the one peer gave up, so that the next attempt may succeed.
+func exhausted(err error) bool {
+	return errors.Is(err, syscall.EMFILE) || errors.Is(err, syscall.ENFILE) || errors.Is(err, syscall.ECONNABORTED)
+}
+
+// admit registers a listener; it returns false when the server has stopped.
+func (s *Server) admit(l net.Listener) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		return false
+	}
+	s.listeners[l] = true
+	s.start.Do(func() {
+		s.endpoint = dialable(l.Addr())
+		for _, e := range s.entities {
+			s.work.Go(func() { e.keepTime(s.stop, s.options.Now) })
+		}
+		close(s.serving)
+	})
+	return true
+}
+
+func (s *Server) forget(l net.Listener) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.listeners, l)
+}
+
+// welcome starts a connection.
+func (s *Server) welcome(nc net.Conn) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stopping {
+		nc.Close()
+		return
+	}
+	c := newConn(s, nc)
+	s.conns[c] = true
+	s.work.Go(func() {
+		c.serve(s.stop)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.conns, c)
+	})
+}
+
+// Shutdown stops accepting, tells every connection amqp:connection:forced once
+// the replies to what it sent so far are out, and waits until all of them are
+// gone. When ctx ends first, the rest is cut off and the error is that of ctx.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.halt()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		s.work.Wait()
+	}()
+	select {
+	case <-done:
+		return nil
+	case <-ctx.Done():
+		s.cut()
+		<-done
+		return fmt.Errorf("shut down broker: %w", ctx.Err())
+	}
+}
+
+// Close cuts all connections off and waits until the last is gone. The error
+// is always nil.
+func (s *Server) Close() error {
+	s.halt()
+	s.cut()
+	s.work.Wait()
+	return nil
+}
+
+// halt closes the listeners and tells everything that runs to come to an end.
+func (s *Server) halt() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.stopping = true
+	s.start.Do(func() { close(s.serving) })
+	s.cancel() // first, so that Serve knows why its listener fails
+	for l := range s.listeners {
+		l.Close()
+	}
+}
+
+func (s *Server) cut() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for c := range s.conns {
+		c.net.Close()
+	}
+}
+
+// ConnectionString returns what to give to azservicebus, or to any other
+// Service Bus client, to reach the listener of the first Serve. It waits for
+// that Serve; it returns "" when the server was stopped before. With several
+// keys it names RootManageSharedAccessKey, or else the first by name.
+func (s *Server) ConnectionString() string {
+	<-s.serving
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.endpoint == "" {
+		return ""
+	}
+	name := defaultKeyName
+	if _, ok := s.options.Keys[name]; !ok && len(s.options.Keys) > 0 {
+		name = slices.Min(slices.Collect(maps.Keys(s.options.Keys)))
+	}
+	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true",
+		s.endpoint, name, s.options.Keys[name])
+}
+
+// dialable turns the address of a listener into one that can be dialled from
+// the same machine.
+func dialable(addr net.Addr) string {
+	host, port, err := net.SplitHostPort(addr.String())
+	if err != nil {
+		return addr.String()
+	}
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	return net.JoinHostPort(host, port)
+}
+
+// Counts is how many messages a queue holds.
+type Counts struct {
+	Active       int // ready to be received
+	Locked       int // held by a receiver that has not settled them yet
+	DeadLettered int // in the dead-letter queue
+}
+
+// Counts returns how many messages the queue with that name holds. The error
+// is ErrUnknownQueue.
+func (s *Server) Counts(name string) (Counts, error) {
+	e, ok := s.entities[strings.ToLower(name)]
+	if !ok {
+		return Counts{}, fmt.Errorf("count messages of %q: %w", name, ErrUnknownQueue)
+	}
+	return Counts(e.queue.Counts(s.options.Now())), nil
+}

@@ -1,0 +1,209 @@
+package broker
+
+import (
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+const (
+	// handleMax is the highest link handle of a session.
+	handleMax = 4095
+	// sessionWindow is how many transfer frames a peer may be ahead of us; it
+	// is opened anew when half of it is used up.
+	sessionWindow = 5000
+	// maxUnsettled bounds the deliveries of a session that the peer has not
+	// settled. A peer that never settles gets no more.
+	maxUnsettled = 16384
+)
+
+// session is one AMQP session.
+type session struct {
+	conn    *conn
+	channel uint16
+	ended   bool // we have sent an end and wait for the peer's
+
+	nextIncoming   uint32 // transfer id that the peer's next transfer has
+	incomingWindow uint32 // transfers that the peer may send
+
+	nextOutgoing   uint32 // transfer id of our next transfer
+	outgoingWindow uint32 // transfers that the peer takes
+	nextDelivery   uint32
+	unsettled      map[uint32]unsettled // by delivery id
+
+	links map[uint32]*link // by handle, which is the same both ways
+}
+
+// unsettled is a delivery that the peer has not settled.
+type unsettled struct {
+	from  *outgoing
+	token queue.Token
+}
+
+// begin starts a session.
+func (c *conn) begin(channel uint16, b *wire.Begin) error {
+	switch {
+	case c.sessions[channel] != nil:
+		return refuse(wire.CondNotAllowed, "channel %d has a session", channel)
+	case channel > channelMax:
+		return refuse(wire.CondFramingError, "channel %d is beyond channel-max %d", channel, channelMax)
+	}
+	c.sessions[channel] = &session{
+		conn:           c,
+		channel:        channel,
+		nextIncoming:   b.NextOutgoingID,
+		incomingWindow: sessionWindow,
+		outgoingWindow: b.IncomingWindow,
+		unsettled:      make(map[uint32]unsettled),
+		links:          make(map[uint32]*link),
+	}
+	c.write(channel, &wire.Begin{
+		RemoteChannel:  wire.Some(channel),
+		NextOutgoingID: 0,
+		IncomingWindow: sessionWindow,
+		OutgoingWindow: sessionWindow,
+		HandleMax:      wire.Some[uint32](handleMax),
+	})
+	return nil
+}
+
+// receive handles a frame of the session. An error ends the connection.
+func (s *session) receive(f wire.Frame) error {
+	if end, ok := f.Body.(*wire.End); ok {
+		s.end(end)
+		return nil
+	}
+	if s.ended { // the peer sent this before it saw our end
+		return nil
+	}
+	var fault *wire.Error
+	switch body := f.Body.(type) {
+	case *wire.Attach:
+		fault = s.attach(body)
+	case *wire.Flow:
+		fault = s.flow(body)
+	case *wire.Transfer:
+		fault = s.transfer(body, f.Payload)
+	case *wire.Disposition:
+		s.dispose(body)
+	case *wire.Detach:
+		fault = s.detach(body)
+	default:
+		return refuse(wire.CondNotAllowed, "unexpected frame")
+	}
+	if fault != nil {
+		s.conn.log.Info("session ended", "condition", string(fault.Condition), "description", fault.Description)
+		s.drop()
+		s.ended = true
+		s.write(&wire.End{Error: fault})
+	}
+	return nil
+}
+
+// end answers the peer's end, unless it is an answer itself.
+func (s *session) end(end *wire.End) {
+	if end.Error != nil {
+		s.conn.log.Debug("session ended by the peer", "condition", string(end.Error.Condition))
+	}
+	s.drop()
+	if !s.ended {
+		s.write(&wire.End{})
+	}
+	s.conn.links -= len(s.links)
+	delete(s.conn.sessions, s.channel)
+}
+
+// drop lets go of all links. Locks stay until they expire.
+func (s *session) drop() {
+	for _, l := range s.links {
+		l.drop()
+	}
+}
+
+func (s *session) write(p wire.Performative) { s.conn.write(s.channel, p) }
+
+// flow takes the peer's view of windows and credit.
+func (s *session) flow(f *wire.Flow) *wire.Error {
+	// A peer that has not seen our begin counts from our first id, which is 0.
+	s.outgoingWindow = remaining(f.IncomingWindow, s.nextOutgoing-f.NextIncomingID.Or(0))
+	for _, l := range s.links {
+		if l.out != nil {
+			s.conn.makeReady(l.out)
+		}
+	}
+	if !f.Handle.Set {
+		if f.Echo {
+			s.write(s.window())
+		}
+		return nil
+	}
+	l, ok := s.links[f.Handle.Value]
+	switch {
+	case !ok:
+		return refuse(wire.CondUnattachedHandle, "flow for handle %d, which is not attached", f.Handle.Value)
+	case l.detached:
+	case l.out != nil:
+		l.out.flow(f)
+	case f.Echo:
+		l.in.grant()
+	}
+	return nil
+}
+
+// remaining is what is left of a peer's window or credit when sent of ours had
+// not arrived as it granted it.
+func remaining(granted, sent uint32) uint32 {
+	if sent > granted {
+		return 0
+	}
+	return granted - sent
+}
+
+// window is a flow with our view of the session and nothing about a link.
+func (s *session) window() *wire.Flow {
+	return &wire.Flow{
+		NextIncomingID: wire.Some(s.nextIncoming),
+		IncomingWindow: s.incomingWindow,
+		NextOutgoingID: s.nextOutgoing,
+		OutgoingWindow: sessionWindow,
+	}
+}
+
+// transfer counts a transfer frame and gives it to its link. Frames are handled
+// as they come, so the window is opened again before it could be violated.
+func (s *session) transfer(t *wire.Transfer, payload []byte) *wire.Error {
+	s.nextIncoming++
+	s.incomingWindow--
+	if s.incomingWindow <= sessionWindow/2 {
+		s.incomingWindow = sessionWindow
+		s.write(s.window())
+	}
+	l, ok := s.links[t.Handle]
+	switch {
+	case !ok:
+		return refuse(wire.CondUnattachedHandle, "transfer for handle %d, which is not attached", t.Handle)
+	case l.detached:
+	case l.in == nil:
+		l.refuse(refuse(wire.CondNotAllowed, "transfer to a receiving link"))
+	default:
+		l.in.transfer(t, payload)
+	}
+	return nil
+}
+
+// detach answers the peer's detach, unless it is an answer itself.
+func (s *session) detach(d *wire.Detach) *wire.Error {
+	l, ok := s.links[d.Handle]
+	if !ok {
+		return refuse(wire.CondUnattachedHandle, "detach of handle %d, which is not attached", d.Handle)
+	}
+	if d.Error != nil {
+		s.conn.log.Debug("link detached by the peer", "condition", string(d.Error.Condition))
+	}
+	l.drop()
+	if !l.detached {
+		s.write(&wire.Detach{Handle: d.Handle, Closed: d.Closed})
+	}
+	delete(s.links, d.Handle)
+	s.conn.links--
+	return nil
+}

@@ -71,10 +71,11 @@ func (b *budget) halt(now time.Time, d time.Duration) {
 		return
 	}
 	b.until = until
-	// A burst of zero empties the bucket as of the end of the halt.
+	// A bucket that held so much was believed to be fuller than the tenant's: it
+	// is left half of it. The burst set as of the end of the halt does that.
 	for _, l := range [...]*rate.Limiter{b.reads, b.writes} {
-		burst := l.Burst()
-		l.SetBurstAt(until, 0)
+		burst, half := l.Burst(), int(max(0, l.TokensAt(now))/2)
+		l.SetBurstAt(until, half)
 		l.SetBurstAt(until, burst)
 	}
 }

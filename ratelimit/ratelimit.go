@@ -3,8 +3,8 @@
 //
 // A tenant has one budget, shared by all who send to it: a rate for reads and a
 // rate for writes, both token buckets of golang.org/x/time/rate. A Retry-After
-// halts the whole tenant at once; afterwards its buckets start empty, so those
-// who waited do not all go at the same moment.
+// halts the whole tenant at once, and leaves its buckets half of what they held:
+// a tenant that throttles again and again soon gets no more than the rate.
 package ratelimit
 
 import (
@@ -24,15 +24,15 @@ import (
 const Unlimited = math.MaxFloat64
 
 // Defaults. Microsoft publishes 3,000 writes in 150 s for one application in
-// one tenant, hence 20 a second, and 3,500 resource units in 10 s for the
-// smallest tenants, a read being one ("Microsoft Graph service-specific
-// throttling limits", Identity and access service limits). The defaults stay a
-// little below both.
+// one tenant, hence 20 a second after a burst, and 3,500 resource units in 10 s
+// for the smallest tenants, a read being one ("Microsoft Graph service-specific
+// throttling limits", Identity and access service limits). The rates stay a
+// little below both, and the burst of writes takes a third of what may be there.
 const (
 	DefaultReadsPerSecond  = 300
 	DefaultReadBurst       = 300
 	DefaultWritesPerSecond = 18
-	DefaultWriteBurst      = 360
+	DefaultWriteBurst      = 1000
 )
 
 // Options say what a tenant is assumed to allow.

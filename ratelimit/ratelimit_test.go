@@ -6,6 +6,7 @@ import (
 	"math"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -109,38 +110,36 @@ func TestHaltHoldsTheWholeTenantAndNobodyElse(t *testing.T) {
 	})
 }
 
-// Those who wait when a halt begins, and those who come during it, must leave at
-// the sustained rate and not in a burst.
-func TestAfterAHaltNobodyBursts(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		b := newBudgets(t, ratelimit.Options{WritesPerSecond: 10, WriteBurst: 50})
-		start := time.Now()
-		b.Halt("a", 5*time.Second)
-		var mu sync.Mutex
-		var first time.Duration
-		early := 0
-		var wg sync.WaitGroup
-		for range 40 {
-			wg.Go(func() {
-				if err := b.Wait(t.Context(), "a", 0, 1); err != nil {
-					t.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				if at := time.Since(start); at <= 6*time.Second {
-					early++
-					first = at
-				}
-			})
-		}
-		wg.Wait()
-		if early > 11 {
-			t.Errorf("%d of 40 writes left within a second of the halt's end (the last at %v), want at most 11", early, first)
-		}
-		if got, want := time.Since(start).Round(time.Second), 9*time.Second; got != want {
-			t.Errorf("all had left after %v, want %v", got, want)
-		}
-	})
+// A halt leaves half of what was saved up, so a tenant that halts us again and
+// again soon gets no more than the sustained rate.
+func TestAHaltHalvesWhatWasSavedUp(t *testing.T) {
+	for _, test := range []struct {
+		halts, atOnce int
+	}{{1, 25}, {2, 12}, {8, 0}} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBudgets(t, ratelimit.Options{WritesPerSecond: 10, WriteBurst: 50})
+			for n := range test.halts {
+				b.Halt("a", time.Duration(n+1)*time.Millisecond)
+			}
+			start := time.Now()
+			var atOnce atomic.Int32
+			var wg sync.WaitGroup
+			for range 60 {
+				wg.Go(func() {
+					if err := b.Wait(t.Context(), "a", 0, 1); err != nil {
+						t.Error(err)
+					}
+					if time.Since(start) < 50*time.Millisecond {
+						atOnce.Add(1)
+					}
+				})
+			}
+			wg.Wait()
+			if got := int(atOnce.Load()); got != test.atOnce {
+				t.Errorf("after %d halts %d writes left at once, want %d", test.halts, got, test.atOnce)
+			}
+		})
+	}
 }
 
 func TestWaitEndsWithTheContextsCause(t *testing.T) {

@@ -65,7 +65,7 @@ func Open(o Options) (*Namespace, error) {
 		ApplicationID: o.ApplicationID,
 		// The client's own default begins at four seconds, which a person at a
 		// prompt takes for a hang.
-		RetryOptions: azservicebus.RetryOptions{MaxRetries: 5, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 20 * time.Second},
+		RetryOptions: azservicebus.RetryOptions{MaxRetries: 4, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 20 * time.Second},
 	}
 	if opts.ApplicationID == "" {
 		opts.ApplicationID = "muster"

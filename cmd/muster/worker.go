@@ -19,6 +19,7 @@ type workerFlags struct {
 	graphFlags
 	untilEmpty   bool
 	grace        time.Duration
+	firstPause   time.Duration
 	adminAddress string
 	outcomes     string
 }
@@ -47,6 +48,7 @@ On SIGTERM or SIGINT the worker stops receiving, finishes what it has begun with
 	fs := cmd.Flags()
 	fs.BoolVar(&f.untilEmpty, "until-empty", false, "exit once the queue is empty")
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
+	fs.DurationVar(&f.firstPause, "first-pause", 15*time.Second, "how long a tenant that answers 401 or 403 is left alone at first; it doubles up to 5m")
 	fs.StringVar(&f.adminAddress, "admin-address", "", "address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; default: none")
 	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
 	return cmd
@@ -109,6 +111,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		Concurrency: f.concurrency,
 		Numbers:     f.numbers(),
 		Grace:       f.grace,
+		FirstPause:  f.firstPause,
 		QueueName:   f.queue,
 		Permanent: func(err error) bool {
 			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)

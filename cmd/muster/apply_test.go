@@ -1,0 +1,99 @@
+package main_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+type summary struct {
+	Rows, Accepted, Rejected, Applied, Unchanged, Failed int
+	DeadLettered                                         int            `json:"dead_lettered"`
+	ByReason                                             map[string]int `json:"by_reason"`
+	Graph                                                struct {
+		Requests, Writes, Throttled int64
+		RedundantWrites             int64 `json:"redundant_writes"`
+	}
+}
+
+func readSummary(t *testing.T, path string) summary {
+	t.Helper()
+	content, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s summary
+	if err := json.Unmarshal(content, &s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Rows != s.Accepted+s.Rejected || s.Accepted != s.Applied+s.Unchanged+s.DeadLettered+s.Failed {
+		t.Errorf("the summary does not add up: %s", content)
+	}
+	return s
+}
+
+// The main job on the example: every row has the fate that the file was made
+// for, the tenant agrees with the summary, and doing it again writes nothing.
+func TestApplyTheExample(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users-file", "../../examples/directory.jsonl", "--quota", "unlimited")
+	dir := t.TempDir()
+	apply := func(name string) summary {
+		muster(t, l.env(fast...), "", "apply", "../../examples/users.csv", "--region", "NL", "--run", name, "--quiet", "--log-level", "error",
+			"--rejects", filepath.Join(dir, name+".csv"), "--summary", filepath.Join(dir, name+".json")).expect(t, 3)
+		return readSummary(t, filepath.Join(dir, name+".json"))
+	}
+	first := apply("first")
+	if first.Rows != 1000 || first.Rejected == 0 || first.Applied == 0 || first.Unchanged == 0 || first.Failed != 0 {
+		t.Errorf("first run: %+v", first)
+	}
+	if first.ByReason["UnknownUser"] != first.DeadLettered {
+		t.Errorf("%d dead-lettered, by reason %v; want unknown users and no others", first.DeadLettered, first.ByReason)
+	}
+	file, err := os.Open(filepath.Join(dir, "first.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	rejects, err := csv.NewReader(file).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := len(rejects) - 1; got != first.Rejected {
+		t.Errorf("the rejects file has %d rows, the summary %d", got, first.Rejected)
+	}
+	if got := strings.Join(rejects[0][len(rejects[0])-3:], ","); got != "row,reason,hint" {
+		t.Errorf("the last columns of the rejects are %s", got)
+	}
+	second := apply("second")
+	// Rows that contradict each other are applied in turn, again and again.
+	if again := second.Applied; again > 2*contradictions {
+		t.Errorf("second run applied %d rows, want at most the %d that contradict each other", again, 2*contradictions)
+	}
+	if second.Rejected != first.Rejected || second.DeadLettered != first.DeadLettered {
+		t.Errorf("second run: %+v", second)
+	}
+}
+
+// contradictions is how many users of the example have two rows that differ.
+const contradictions = 15
+
+func TestApplyWithoutATenantSaysSo(t *testing.T) {
+	t.Parallel()
+	r := muster(t, nil, "", "apply", writeFile(t, "users.csv", rows(1)), "--graph", "http://127.0.0.1:1").expect(t, 2)
+	if !strings.Contains(r.stderr, "MUSTER_TENANT") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
+}
+
+func TestAWrongHeaderIsAnError(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1")
+	r := muster(t, l.env(), "", "load", writeFile(t, "users.csv", "user,mobil\na@contoso.example,1\n")).expect(t, 1)
+	if !strings.Contains(r.stderr, "mobil") || !strings.Contains(r.stderr, "Mobile") {
+		t.Errorf("stderr does not name the column and its like: %s", r.stderr)
+	}
+}

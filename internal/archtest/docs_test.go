@@ -1,0 +1,142 @@
+package archtest
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const root = "../.."
+
+func read(t *testing.T, name string) string {
+	t.Helper()
+	content, err := os.ReadFile(filepath.Join(root, name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(content)
+}
+
+// Every test that the README names as a proof must exist in the package that it
+// names, and every promise but those said to be open must have one.
+func TestPromisesHaveTheirTests(t *testing.T) {
+	_, table, ok := strings.Cut(read(t, "README.md"), "## What it promises")
+	if !ok {
+		t.Fatal("the README has no promises")
+	}
+	table, _, _ = strings.Cut(table, "\n## ")
+	rows := regexp.MustCompile(`(?m)^\| (\d+) \|(.*)\|(.*)\|$`).FindAllStringSubmatch(table, -1)
+	if len(rows) != 10 {
+		t.Fatalf("the README has %d promises, the design 10", len(rows))
+	}
+	for _, row := range rows {
+		proofs := regexp.MustCompile("`(Test\\w+)`(?: in ([\\w/]+))?").FindAllStringSubmatch(row[3], -1)
+		if len(proofs) == 0 && !strings.Contains(row[2], "not yet") {
+			t.Errorf("promise %s names no test and does not say that it is open", row[1])
+		}
+		for _, proof := range proofs {
+			files, err := filepath.Glob(filepath.Join(root, proof[2], "*_test.go"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			found := false
+			for _, file := range files {
+				content, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
+				}
+				found = found || strings.Contains(string(content), "func "+proof[1]+"(")
+			}
+			if !found {
+				t.Errorf("promise %s: %q has no %s", row[1], proof[2], proof[1])
+			}
+		}
+	}
+}
+
+// Every reason and warning code of the packages must be explained.
+func TestReasonsAreExplained(t *testing.T) {
+	explained := read(t, "docs/reasons.md") + read(t, "docs/loading.md")
+	count := 0
+	for _, dir := range []string{"messages", "phone", "bulk", "worker"} {
+		for _, code := range codes(t, dir) {
+			count++
+			if !strings.Contains(explained, "`"+code+"`") {
+				t.Errorf("%s: reason %s is not explained in docs/reasons.md or docs/loading.md", dir, code)
+			}
+		}
+	}
+	if count < 40 {
+		t.Errorf("only %d codes were found: the search does not work any more", count)
+	}
+}
+
+// codes are the values of the constants named Reason… and Warning….
+func codes(t *testing.T, dir string) []string {
+	t.Helper()
+	var found []string
+	files, err := filepath.Glob(filepath.Join(root, dir, "*.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range files {
+		parsed, err := parser.ParseFile(token.NewFileSet(), file, nil, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ast.Inspect(parsed, func(n ast.Node) bool {
+			spec, ok := n.(*ast.ValueSpec)
+			if !ok || len(spec.Values) != 1 {
+				return true
+			}
+			name := spec.Names[0].Name
+			value, ok := spec.Values[0].(*ast.BasicLit)
+			if ok && (strings.HasPrefix(name, "Reason") || strings.HasPrefix(name, "Warning")) {
+				if code, err := strconv.Unquote(value.Value); err == nil {
+					found = append(found, code)
+				}
+			}
+			return true
+		})
+	}
+	return found
+}
+
+// Links between the documents must lead somewhere.
+func TestLinksLeadSomewhere(t *testing.T) {
+	link := regexp.MustCompile(`\]\(([^)#]+)(?:#[^)]*)?\)`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && (d.Name() == ".git" || d.Name() == "out" || d.Name() == "bin") {
+			return fs.SkipDir
+		}
+		if filepath.Ext(path) != ".md" {
+			return nil
+		}
+		content, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		for _, m := range link.FindAllStringSubmatch(string(content), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			if _, err := os.Stat(filepath.Join(filepath.Dir(path), m[1])); err != nil {
+				t.Errorf("%s: the link to %s leads nowhere", path, m[1])
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}

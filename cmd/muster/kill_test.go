@@ -18,6 +18,7 @@ import (
 // tenant holds what the file says for every row, no message is left and none was
 // dead-lettered; and a second run of the file writes nothing.
 func TestNothingIsLostToSIGKILL(t *testing.T) {
+	t.Parallel()
 	kills, rows := 10, 2000
 	if n, err := strconv.Atoi(os.Getenv("MUSTERTEST_KILLS")); err == nil {
 		kills, rows = n, 200*n

@@ -24,10 +24,8 @@ const applyQueue = "commands"
 
 type applyFlags struct {
 	fileFlags
-	graphFlags
-	grace       time.Duration
+	workFlags
 	summaryFile string
-	outcomes    string
 }
 
 func newApply(p *process) *cobra.Command {
@@ -49,12 +47,8 @@ Graph holds already costs a read and no write.
 		RunE: p.run(func(cmd *cobra.Command, args []string) error { return apply(cmd, p, args[0], &f) }),
 	}
 	f.fileFlags.add(cmd)
-	f.graphFlags.add(cmd)
-	f.graphFlags.addNumbers(cmd)
-	fs := cmd.Flags()
-	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
-	fs.StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
-	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
+	f.workFlags.add(cmd)
+	cmd.Flags().StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
 	return cmd
 }
 
@@ -77,16 +71,16 @@ func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err erro
 
 	started := time.Now()
 	counts := newTally()
-	report := counts.report
-	if f.outcomes != "" {
-		file, err := openOutcomes(f.outcomes, p.log)
-		if err != nil {
-			return err
-		}
-		defer file.close(&err)
-		report = both(report, file.report)
+	report, closeFile, err := f.reporter(p, counts)
+	if err != nil {
+		return err
 	}
-	loaded, err := applyAll(cmd, p, name, f, namespace, client, counts, report)
+	defer closeFile(&err)
+	w, sender, err := f.prepare(p, namespace, client, report)
+	if err != nil {
+		return err
+	}
+	loaded, err := f.loadAndWork(cmd, p, name, sender, w, counts)
 	total := counts.total(newLoadSummary(f.run, loaded), client.Stats(), time.Since(started))
 	if loaded.Rows > 0 {
 		err = errors.Join(err, total.print(cmd.OutOrStdout()))
@@ -104,34 +98,35 @@ func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err erro
 	return err
 }
 
-// applyAll loads the file and works at the same time; once all is loaded, the
-// worker goes on until the queue is empty.
-func applyAll(cmd *cobra.Command, p *process, name string, f *applyFlags, n *servicebus.Namespace, client *graphclient.Client, counts *tally, report reporter) (bulk.Result, error) {
-	ctx := cmd.Context()
+// prepare opens both ends of the queue.
+func (f *applyFlags) prepare(p *process, n *servicebus.Namespace, client *graphclient.Client, report reporter) (*worker.Worker, *servicebus.Sender, error) {
 	source, err := n.Source(applyQueue)
 	if err != nil {
-		return bulk.Result{}, err
+		return nil, nil, err
 	}
 	sender, err := n.Sender(applyQueue)
 	if err != nil {
-		return bulk.Result{}, err
+		return nil, nil, err
 	}
-	// Loading is far faster than Graph, so the worker begins when it is over:
-	// the rejects are then known before the first write.
+	opts := f.options(p, applyQueue, report)
+	opts.Empty = source.Empty
+	w, err := worker.New(source, client, opts)
+	if err != nil {
+		return nil, nil, usageError("%w", err)
+	}
+	return w, sender, nil
+}
+
+// loadAndWork loads the file and then works until the queue is empty. Loading is
+// far faster than Graph, and the rejects are known before the first write.
+func (f *applyFlags) loadAndWork(cmd *cobra.Command, p *process, name string, sender bulk.Sender, w *worker.Worker, counts *tally) (bulk.Result, error) {
 	loaded, err := loadFile(cmd, p, name, &f.fileFlags, f.numbers(), sender, applyQueue)
 	if err != nil {
 		return loaded, err
 	}
-	w, err := worker.New(source, client, worker.Options{
-		Concurrency: f.concurrency, Numbers: f.numbers(), Grace: f.grace, QueueName: applyQueue,
-		Empty: source.Empty, Report: report, Logger: p.log,
-	})
-	if err != nil {
-		return loaded, usageError("%w", err)
-	}
 	stop := watch(f.say(cmd), loaded.Accepted, counts)
 	defer stop()
-	return loaded, w.Run(ctx)
+	return loaded, w.Run(cmd.Context())
 }
 
 // watch shows on a terminal how many commands have an outcome.

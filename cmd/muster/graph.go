@@ -14,7 +14,6 @@ import (
 	"github.com/muster-mfa/muster/graphclient"
 	"github.com/muster-mfa/muster/phone"
 	"github.com/muster-mfa/muster/ratelimit"
-	"github.com/muster-mfa/muster/worker"
 )
 
 // graphFlags say where Microsoft Graph is and what it allows.
@@ -25,7 +24,6 @@ type graphFlags struct {
 	readBurst, writeBurst int
 	region                string
 	strictness            phone.Strictness
-	concurrency           int
 }
 
 func (g *graphFlags) add(cmd *cobra.Command) {
@@ -36,7 +34,6 @@ func (g *graphFlags) add(cmd *cobra.Command) {
 	f.Var(&g.writesPerSecond, "writes-per-second", fmt.Sprintf("writes sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultWritesPerSecond))
 	f.IntVar(&g.readBurst, "read-burst", ratelimit.DefaultReadBurst, "reads that may go at once after a quiet time")
 	f.IntVar(&g.writeBurst, "write-burst", ratelimit.DefaultWriteBurst, "writes that may go at once after a quiet time")
-	f.IntVar(&g.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
 }
 
 // numberFlags say how numbers are read.

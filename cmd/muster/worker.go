@@ -8,20 +8,62 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/muster-mfa/muster/messages"
 	"github.com/muster-mfa/muster/servicebus"
 	"github.com/muster-mfa/muster/worker"
 )
 
-// workerFlags are the worker's own.
+// workFlags say how commands are worked on, by worker and apply alike.
+type workFlags struct {
+	graphFlags
+	concurrency       int
+	grace, firstPause time.Duration
+	outcomes          string
+}
+
+func (f *workFlags) add(cmd *cobra.Command) {
+	f.graphFlags.add(cmd)
+	f.graphFlags.addNumbers(cmd)
+	fs := cmd.Flags()
+	fs.IntVar(&f.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
+	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
+	fs.DurationVar(&f.firstPause, "first-pause", 15*time.Second, "how long a tenant that answers 401 or 403 is left alone at first; it doubles up to 5m")
+	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
+}
+
+// options are the worker's, as far as the flags say.
+func (f *workFlags) options(p *process, queue string, report reporter) worker.Options {
+	return worker.Options{
+		Concurrency: f.concurrency,
+		Numbers:     f.numbers(),
+		Grace:       f.grace,
+		FirstPause:  f.firstPause,
+		QueueName:   queue,
+		Permanent: func(err error) bool {
+			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)
+		},
+		Report: report,
+		Logger: p.log,
+	}
+}
+
+// reporter joins the file of outcomes, if there is to be one, to the counts.
+func (f *workFlags) reporter(p *process, counts *tally) (report reporter, closeFile func(*error), err error) {
+	if f.outcomes == "" {
+		return counts.report, func(*error) {}, nil
+	}
+	file, err := openOutcomes(f.outcomes, p.log)
+	if err != nil {
+		return nil, nil, err
+	}
+	return both(counts.report, file.report), file.close, nil
+}
+
+// workerFlags are those of muster worker.
 type workerFlags struct {
 	queueFlags
-	graphFlags
+	workFlags
 	untilEmpty   bool
-	grace        time.Duration
-	firstPause   time.Duration
 	adminAddress string
-	outcomes     string
 }
 
 func newWorker(p *process) *cobra.Command {
@@ -43,14 +85,10 @@ On SIGTERM or SIGINT the worker stops receiving, finishes what it has begun with
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runWorker(cmd, p, &f) }),
 	}
 	f.queueFlags.add(cmd)
-	f.graphFlags.add(cmd)
-	f.graphFlags.addNumbers(cmd)
+	f.workFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.BoolVar(&f.untilEmpty, "until-empty", false, "exit once the queue is empty")
-	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
-	fs.DurationVar(&f.firstPause, "first-pause", 15*time.Second, "how long a tenant that answers 401 or 403 is left alone at first; it doubles up to 5m")
 	fs.StringVar(&f.adminAddress, "admin-address", "", "address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; default: none")
-	fs.StringVar(&f.outcomes, "outcomes", "", "append every outcome to this file, as lines of CloudEvents JSON")
 	return cmd
 }
 
@@ -62,15 +100,11 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 	}
 	defer closing(ctx, namespace.Close, &err)
 	counts := newTally()
-	report := counts.report
-	if f.outcomes != "" {
-		file, err := openOutcomes(f.outcomes, p.log)
-		if err != nil {
-			return err
-		}
-		defer file.close(&err)
-		report = both(report, file.report)
+	report, closeFile, err := f.reporter(p, counts)
+	if err != nil {
+		return err
 	}
+	defer closeFile(&err)
 	w, source, err := buildWorker(ctx, p, namespace, f, report)
 	if err != nil {
 		return err
@@ -95,7 +129,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 
 // buildWorker makes a worker for one queue. It looks into the queue first, so
 // that a wrong name or a missing right is an error at the start.
-func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report func(messages.Outcome)) (*worker.Worker, *servicebus.Source, error) {
+func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report reporter) (*worker.Worker, *servicebus.Source, error) {
 	client, err := f.client(p)
 	if err != nil {
 		return nil, nil, err
@@ -107,18 +141,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 	if _, err := source.Empty(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("look into queue %s: %w", f.queue, err), source.Close(context.WithoutCancel(ctx)))
 	}
-	opts := worker.Options{
-		Concurrency: f.concurrency,
-		Numbers:     f.numbers(),
-		Grace:       f.grace,
-		FirstPause:  f.firstPause,
-		QueueName:   f.queue,
-		Permanent: func(err error) bool {
-			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)
-		},
-		Report: report,
-		Logger: p.log,
-	}
+	opts := f.options(p, f.queue, report)
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

@@ -91,7 +91,7 @@ func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err erro
 	}
 	switch {
 	case err == nil && cmd.Context().Err() != nil:
-		return fmt.Errorf("apply %s: %w", name, context.Canceled)
+		return fmt.Errorf("interrupted before all was done, run it again to go on: %w", context.Canceled)
 	case err == nil && total.Rejected+total.DeadLettered+total.Failed > 0:
 		return errPartly
 	}

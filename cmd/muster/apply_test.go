@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 )
 
@@ -95,5 +96,41 @@ func TestAWrongHeaderIsAnError(t *testing.T) {
 	r := muster(t, l.env(), "", "load", writeFile(t, "users.csv", "user,mobil\na@contoso.example,1\n")).expect(t, 1)
 	if !strings.Contains(r.stderr, "mobil") || !strings.Contains(r.stderr, "Mobile") {
 		t.Errorf("stderr does not name the column and its like: %s", r.stderr)
+	}
+}
+
+// A run that is interrupted says what it did not get to, and goes on where it
+// was when it is run again.
+func TestAnInterruptedApplyGoesOn(t *testing.T) {
+	t.Parallel()
+	const n = 300
+	l := startLocal(t, "--users", "300", "--quota", "unlimited", "--faults", "none")
+	file := writeFile(t, "users.csv", rows(n))
+	dir := t.TempDir()
+	args := func(name string) []string {
+		return []string{"apply", file, "--quiet", "--rejects", filepath.Join(dir, "rejects"), "--summary", filepath.Join(dir, name)}
+	}
+	var moment countdown
+	var once sync.Once
+	reached := make(chan struct{})
+	moment.set(200, func() { once.Do(func() { close(reached) }) })
+	env := append(l.env(), "MUSTER_GRAPH="+proxyGraph(t, l.Graph, moment.pull), "MUSTER_WRITES_PER_SECOND=100", "MUSTER_WRITE_BURST=1")
+	p := start(t, env, nil, args("first")...)
+	<-reached
+	p.cmd.Process.Signal(os.Interrupt)
+	if code := p.wait(); code != 130 {
+		t.Fatalf("exit code %d, want 130\n%s", code, p.stderr.String())
+	}
+	first := readSummary(t, filepath.Join(dir, "first"))
+	if left := first.ByReason["Interrupted"]; left == 0 || left != first.Failed || first.Applied == 0 {
+		t.Errorf("first run: %+v; want some applied and the rest interrupted", first)
+	}
+	muster(t, l.env(fast...), "", args("second")...).expect(t, 0)
+	second := readSummary(t, filepath.Join(dir, "second"))
+	if second.Applied+first.Applied != n || second.Unchanged != first.Applied {
+		t.Errorf("applied %d and then %d, unchanged %d; want %d in all, none twice", first.Applied, second.Applied, second.Unchanged, n)
+	}
+	if got := l.stats(t); got.Writes != n {
+		t.Errorf("%d writes, want %d", got.Writes, n)
 	}
 }

@@ -45,7 +45,7 @@ func (o *outcomeFile) report(outcome messages.Outcome) {
 	}
 	if err != nil && o.failed == nil {
 		o.failed = fmt.Errorf("write outcomes file: %w", err)
-		o.log.Error("outcomes are not recorded any more", "error", err)
+		o.log.Error("an outcome was not recorded", "error", err)
 	}
 }
 

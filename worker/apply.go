@@ -16,6 +16,9 @@ var confirmations = [...]time.Duration{200 * time.Millisecond, 500 * time.Millis
 // apply carries the steps out in their order and stops at the first error. What
 // was done until then stays done: the next plan begins from what Graph holds.
 func (w *Worker) apply(ctx context.Context, c *command, steps []Step) error {
+	if len(steps) == 0 {
+		return nil
+	}
 	ctx, span := w.telemetry.stage(ctx, "apply")
 	defer span.End()
 	for _, step := range steps {

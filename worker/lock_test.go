@@ -76,6 +76,7 @@ func TestTroubleWithARenewalIsTriedAgain(t *testing.T) {
 		}}
 		ctx, l := hold(t.Context(), q, messages.Delivery{LockedUntil: time.Now().Add(10 * time.Second)})
 		<-time.After(9 * time.Second)
+		synctest.Wait()
 		if ctx.Err() != nil || count != 4 {
 			t.Errorf("work over: %v, renewals %d; want it to go on after 4", ctx.Err() != nil, count)
 		}

@@ -71,22 +71,23 @@ func (m *memory) overlay(user string, read State, now time.Time) (state State, s
 		return read, false
 	}
 	for _, t := range u.steps {
-		if now.Sub(t.at) <= m.consistency {
-			stale = stale || !read.Holds(t.step)
+		if now.Sub(t.at) <= m.consistency && !read.Holds(t.step) {
+			stale = true
 			read = read.After(t.step)
 		}
 	}
 	return read, stale
 }
 
-// note remembers that a step was taken.
+// note remembers that a step was taken. Steps whose effect it replaces are
+// forgotten, or they would make every later read look stale.
 func (m *memory) note(user string, s Step, now time.Time) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	u := m.touch(user, now)
 	kept := u.steps[:0]
 	for _, t := range u.steps {
-		if now.Sub(t.at) <= m.consistency {
+		if now.Sub(t.at) <= m.consistency && !s.replaces(t.step) {
 			kept = append(kept, t)
 		}
 	}

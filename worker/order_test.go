@@ -117,3 +117,25 @@ func TestWaitingEndsWithTheCause(t *testing.T) {
 		t.Errorf("got %v, want the cause", err)
 	}
 }
+
+// A command that gave up its place and waits all the same, as one does whose
+// user could not be found at first, must not disturb those behind.
+func TestWaitingAfterLeaving(t *testing.T) {
+	c := newChains()
+	first, second, third := c.join("a"), c.join("a"), c.join("a")
+	second.leave()
+	var wg sync.WaitGroup
+	for _, p := range []*place{second, third} {
+		wg.Go(func() {
+			if err := p.wait(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	first.leave()
+	wg.Wait()
+	third.leave()
+	if len(c.tails) != 0 {
+		t.Errorf("%d chains are left, want none", len(c.tails))
+	}
+}

@@ -1,6 +1,11 @@
 package worker
 
-import "errors"
+import (
+	"errors"
+	"log/slog"
+
+	"github.com/muster-mfa/muster/graphclient"
+)
 
 // access is a kind of access to Graph, as its permissions divide it.
 type access string
@@ -34,8 +39,17 @@ func (a access) permission() string {
 	}[a]
 }
 
-// remedy says how to grant the permission.
-const remedy = "grant it as an application permission with admin consent: Entra admin centre > App registrations > the application > API permissions > Microsoft Graph"
+// missing says what the application lacks where Graph refused it the access, and
+// what an administrator can do about it.
+func (a access) missing(kind graphclient.Kind) (what slog.Attr, remedy string) {
+	switch kind {
+	case graphclient.KindUnauthorized:
+		return slog.String("missing", "a valid token"), "check that the application exists in the tenant and is enabled, its client id, and its secret, certificate or federated credential and when that expires"
+	case graphclient.KindLicence:
+		return slog.String("missing", "Microsoft Entra ID P1"), "assign the licence in the tenant; a B2C tenant can't be managed this way"
+	}
+	return slog.String("missing_permission", a.permission()), "grant it as an application permission with admin consent: Entra admin centre > App registrations > the application > API permissions > Microsoft Graph"
+}
 
 // access is what a step needs.
 func (s Step) access() access {

@@ -57,7 +57,7 @@ func (r *Refusal) Error() string { return r.Reason + ": " + r.Hint }
 // A number that differs is changed in place, never removed and added again.
 func MakePlan(is State, wanted Wanted) (Plan, error) {
 	p := planner{is: is, will: is.clone(), wanted: wanted}
-	for _, decide := range []func() error{p.phones, p.defaultMethod, p.removals, p.authenticator, p.smsSignIn, p.mfaState} {
+	for _, decide := range []func() error{p.phones, p.defaultMethod, p.removals, p.smsSignIn, p.mfaState} {
 		if err := decide(); err != nil {
 			return Plan{}, err
 		}
@@ -139,7 +139,11 @@ func (p *planner) keepDefaultAlive() error {
 		p.add(Step{Kind: SetDefault, Default: next})
 		return nil
 	}
-	// Nothing that we know of remains; Graph lets the last method go.
+	// Nothing that we know of remains. Graph lets the default go as the last
+	// method, which the alternate mobile can't be: the mobile outlives it.
+	if phoneOf(current) == messages.AlternateMobile && p.exists(messages.DefaultSMS) {
+		p.add(Step{Kind: SetDefault, Default: messages.DefaultSMS})
+	}
 	return nil
 }
 
@@ -183,30 +187,42 @@ func phoneOf(m messages.DefaultMethod) messages.PhoneType {
 	return ""
 }
 
+// removals takes away what is to go, the alternate mobile before the mobile. A
+// method that is still the default by now goes last, for nothing is left to take
+// its place.
 func (p *planner) removals() error {
+	var steps []Step
 	for _, t := range []messages.PhoneType{messages.AlternateMobile, messages.Office, messages.Mobile} {
-		number, named := p.wanted.Phones[t]
-		if !named || number != messages.Remove {
+		if !p.removes(t) {
 			continue
 		}
-		if _, exists := p.will.Phones[t]; !exists {
-			continue
-		}
-		if _, alternate := p.will.Phones[messages.AlternateMobile]; t == messages.Mobile && alternate {
+		if _, alternate := p.will.Phones[messages.AlternateMobile]; t == messages.Mobile && alternate && !p.removes(messages.AlternateMobile) {
 			return &Refusal{ReasonMobileNeededByAlternate, "Graph keeps the mobile while an alternate mobile is registered: remove the alternate mobile too."}
 		}
-		p.add(Step{Kind: DeletePhone, Phone: t})
+		steps = append(steps, Step{Kind: DeletePhone, Phone: t})
+	}
+	for _, id := range p.wanted.RemoveAuthenticator {
+		step := Step{Kind: DeleteAuthenticator, MethodID: id}
+		if slices.Contains(p.will.Authenticator, id) && !slices.Contains(steps, step) {
+			steps = append(steps, step)
+		}
+	}
+	current := p.will.Default
+	for _, last := range []bool{false, true} {
+		for _, step := range steps {
+			if step.removesMethodOf(current) == last {
+				p.add(step)
+			}
+		}
 	}
 	return nil
 }
 
-func (p *planner) authenticator() error {
-	for _, id := range p.wanted.RemoveAuthenticator {
-		if slices.Contains(p.will.Authenticator, id) {
-			p.add(Step{Kind: DeleteAuthenticator, MethodID: id})
-		}
-	}
-	return nil
+// removes tells whether the user has a phone of the type that is to go.
+func (p *planner) removes(t messages.PhoneType) bool {
+	number, named := p.wanted.Phones[t]
+	_, exists := p.will.Phones[t]
+	return named && number == messages.Remove && exists
 }
 
 func (p *planner) smsSignIn() error {
@@ -253,6 +269,14 @@ func (p *planner) mfaState() error {
 	}
 	p.add(Step{Kind: SetMFAState, MFAState: wanted})
 	return nil
+}
+
+// removesMethodOf tells whether the step takes away what a default rests on.
+func (s Step) removesMethodOf(m messages.DefaultMethod) bool {
+	if s.Kind == DeletePhone {
+		return s.Phone == phoneOf(m)
+	}
+	return s.Kind == DeleteAuthenticator && (m == messages.DefaultPush || m == messages.DefaultOath)
 }
 
 // StepKind is a kind of Graph write.

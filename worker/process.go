@@ -22,10 +22,12 @@ type command struct {
 	tenant   string
 	received time.Time
 
-	named *place // among commands that name the user by the same word
-	turn  *place // among all commands of the tenant, until the user is known
+	named *place // among those that name the user by the same word, until the user is known
+	turn  *place // among all of the tenant, until the user is known
 	lane  *place // among commands of the same user
 
+	tries    int       // attempts made, this one included
+	trouble  time.Time // when the first of them failed
 	userID   string
 	writes   int
 	warnings []string
@@ -40,6 +42,15 @@ func (c *command) warn(code string) {
 	}
 }
 
+// standAside keeps other users' commands from waiting for one whose user can't be
+// found at once. Those that name the user by the same word still wait. One that
+// names the user by another may now go first: the worker's memory keeps this one
+// from undoing it.
+func (c *command) standAside() {
+	c.named.delay()
+	c.turn.leave()
+}
+
 // leave lets later commands of the user go.
 func (c *command) leave() {
 	for _, p := range []*place{c.lane, c.turn, c.named} {
@@ -52,6 +63,8 @@ func (c *command) leave() {
 // process takes one command through plan, apply and settle. Later commands of
 // the same user go only when this one is settled.
 func (w *Worker) process(ctx context.Context, c *command) {
+	// Others are under way, and the message comes again.
+	defer w.survive(ctx)
 	defer c.leave()
 	working, lock := hold(ctx, w.queue, c.delivery)
 	waiting, stop := context.WithCancelCause(working)
@@ -63,38 +76,100 @@ func (w *Worker) process(ctx context.Context, c *command) {
 	w.settle(ctx, c, v)
 }
 
+// survive ends a panic. It must be deferred itself.
+func (w *Worker) survive(ctx context.Context) {
+	if p := recover(); p != nil {
+		w.logPanic(ctx, p)
+	}
+}
+
+// logPanic leaves the panic's value out: it could hold anything.
+func (w *Worker) logPanic(ctx context.Context, p any) {
+	w.log.ErrorContext(ctx, "panic while a command was processed", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+}
+
 // work tries until there is a verdict other than not now. Reads and writes go on
 // under the working context; whatever only waits ends with the waiting context,
 // as soon as the worker stops.
 func (w *Worker) work(working, waiting context.Context, c *command) (v Verdict) {
 	defer func() {
 		if p := recover(); p != nil {
-			w.log.ErrorContext(working, "panic while a command was processed", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+			w.logPanic(working, p)
 			v = Verdict{Action: DeadLetter, Result: messages.Failed, Reason: ReasonPanic, Hint: "Muster failed on this command; the log has the details under the trace id."}
 		}
 	}()
 	if c.faulty != nil {
 		return judge(c.faulty, 1, false)
 	}
-	var trouble time.Time
-	for tries := 1; ; tries++ {
-		probe, err := w.gates.enter(waiting, c.tenant)
-		if err != nil {
-			return judge(err, tries, false)
-		}
-		err = w.attempt(working, waiting, c)
-		v := judge(err, tries, w.elsewhere(c.tenant, err, trouble))
-		w.report(working, c, v, err, probe)
+	for c.tries = 1; ; c.tries++ {
+		v := w.attempt(working, waiting, c)
 		if v.Action != NotNow {
 			return v
 		}
-		if trouble.IsZero() {
-			trouble = time.Now()
+		if c.trouble.IsZero() {
+			c.trouble = time.Now()
 		}
 		if err := sleep(waiting, v.After); err != nil {
-			return judge(err, tries, false)
+			return judge(err, c.tries, false)
 		}
 	}
+}
+
+// attempt goes through the stages once, from the beginning: whatever happened
+// since the last attempt, the plan is made from what Graph holds now.
+func (w *Worker) attempt(working, waiting context.Context, c *command) Verdict {
+	if c.lane == nil {
+		if v := w.admit(working, waiting, c); v.Action != Complete {
+			return v
+		}
+	}
+	return w.passGate(working, waiting, c, func() error { return w.change(working, c) })
+}
+
+// admit finds out who the user is and waits for the command's turn in the user's
+// lane; it is complete when that has come. Places in lanes are taken in the order
+// in which the commands were received, as far as the users are found at once.
+func (w *Worker) admit(working, waiting context.Context, c *command) Verdict {
+	if err := c.named.waitOr(waiting, c.standAside); err != nil {
+		return judge(err, c.tries, false)
+	}
+	v := w.passGate(working, waiting, c, func() error { return w.identify(working, c) })
+	if v.Action != Complete {
+		if v.Action == NotNow && !v.Pause {
+			c.standAside()
+		}
+		return v
+	}
+	w.telemetry.user(working, c.userID)
+	if err := c.turn.wait(waiting); err != nil {
+		return judge(err, c.tries, false)
+	}
+	c.lane = w.lanes.join(c.key())
+	c.named.leave()
+	c.turn.leave()
+	return judge(c.lane.wait(waiting), c.tries, false)
+}
+
+// passGate does something on Graph as soon as the tenant's gate lets the command
+// through, and tells the gate how it went. What it does must not wait for another
+// command: if that one stood at the gate and this one were the probe, neither
+// would ever move.
+func (w *Worker) passGate(working, waiting context.Context, c *command, do func() error) Verdict {
+	probe, err := w.gates.enter(waiting, c.tenant)
+	if err != nil {
+		return judge(err, c.tries, false)
+	}
+	answered := false
+	defer func() {
+		if probe && !answered {
+			w.gates.pass(c.tenant) // there was a panic
+		}
+	}()
+	err = do()
+	answered = true
+	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
+	w.report(working, c, v, err, probe)
+	return v
 }
 
 // elsewhere tells whether what failed has worked for somebody since.
@@ -103,36 +178,32 @@ func (w *Worker) elsewhere(tenant string, err error, since time.Time) bool {
 	return ok && !since.IsZero() && w.gates.workedSince(tenant, a, since)
 }
 
-// report tells the tenant's gate how the attempt went.
+// report tells the tenant's gate how it went.
 func (w *Worker) report(ctx context.Context, c *command, v Verdict, err error, probe bool) {
 	switch {
 	case v.Pause:
 		pause, begins := w.gates.refuse(c.tenant, probe)
 		if begins || probe {
 			a, _ := accessOf(err)
+			missing, remedy := a.missing(graphclient.KindOf(err))
 			w.log.ErrorContext(ctx, "tenant paused: Microsoft Graph refuses the application",
-				"tenant", c.tenant, "access", string(a), "missing_permission", a.permission(), "remedy", remedy,
+				"tenant", c.tenant, "access", string(a), missing, "remedy", remedy,
 				"error", err, "next_try_in", pause.String())
 		}
-	case probe && v.Action == NotNow:
+	case !probe:
+	case c.lane == nil, v.Action == NotNow, v.Action == GiveBack, v.Action == Nothing:
+		// No answer yet. That the user could be looked up is none either: it
+		// needs another permission than the rest.
 		w.gates.pass(c.tenant)
-	case probe && v.Action != GiveBack && v.Action != Nothing:
+	default:
 		if w.gates.lift(c.tenant) {
 			w.log.InfoContext(ctx, "tenant resumed", "tenant", c.tenant)
 		}
-	case probe:
-		w.gates.pass(c.tenant)
 	}
 }
 
-// attempt reads, plans and applies once, from the beginning: whatever happened
-// since the last attempt, the plan is made from what Graph holds now.
-func (w *Worker) attempt(working, waiting context.Context, c *command) error {
-	if c.lane == nil {
-		if err := w.admit(working, waiting, c); err != nil {
-			return err
-		}
-	}
+// change reads, plans and applies.
+func (w *Worker) change(working context.Context, c *command) error {
 	wanted, superseded := w.memory.newer(c.key(), c.wanted, c.delivery.SequenceNumber)
 	if superseded {
 		c.warn(WarningSuperseded)
@@ -160,35 +231,14 @@ func (w *Worker) attempt(working, waiting context.Context, c *command) error {
 	return nil
 }
 
-// admit finds out who the user is and takes the command's place in the user's
-// lane. Places are taken in the order in which the commands were received, as
-// far as the users are known without delay.
-func (w *Worker) admit(working, waiting context.Context, c *command) error {
-	if err := c.named.wait(waiting); err != nil {
-		return err
-	}
-	user := c.event.Command.User
-	ctx, span := w.telemetry.stage(working, "resolve")
-	err := w.call(ctx, c, readUsers, func(ctx context.Context) (err error) {
-		c.userID, err = w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, user)
+// identify finds the user's object id.
+func (w *Worker) identify(ctx context.Context, c *command) error {
+	ctx, span := w.telemetry.stage(ctx, "resolve")
+	defer span.End()
+	return w.call(ctx, c, readUsers, func(ctx context.Context) (err error) {
+		c.userID, err = w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, c.event.Command.User)
 		return err
 	})
-	span.End()
-	if c.turn != nil {
-		// Those behind must not wait for a user who can't be found.
-		defer c.turn.leave()
-	}
-	if err != nil {
-		return err
-	}
-	w.telemetry.user(working, c.userID)
-	if c.turn != nil {
-		if err := c.turn.wait(waiting); err != nil {
-			return err
-		}
-	}
-	c.lane = w.lanes.join(c.key())
-	return c.lane.wait(waiting)
 }
 
 // plan reads what the plan rests on and makes it.
@@ -205,7 +255,7 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	span.End()
 	if err != nil {
 		if graphclient.KindOf(err) == graphclient.KindNotFound {
-			w.resolver.forget(c.tenant, c.event.Command.User)
+			w.reconsider(c)
 		}
 		return Plan{}, false, err
 	}
@@ -214,6 +264,17 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	defer span.End()
 	plan, err = MakePlan(state, wanted)
 	return plan, stale, err
+}
+
+// reconsider makes the next attempt ask again who the user is: under the same
+// name there may be another account by now.
+func (w *Worker) reconsider(c *command) {
+	if isObjectID(c.event.Command.User) {
+		return
+	}
+	w.resolver.forget(c.tenant, c.event.Command.User)
+	c.lane.leave()
+	c.lane = nil
 }
 
 // call makes one call to Graph, notes that the access works, or says which one

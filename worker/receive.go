@@ -25,14 +25,16 @@ const (
 // returns nil when all that was received has been settled or given back, and an
 // error only where receiving is not possible.
 func (w *Worker) Run(ctx context.Context) error {
-	receiving, stop := context.WithCancelCause(ctx)
+	stopping, stop := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer stop(nil)
-	w.stopping = receiving
+	w.stopping = stopping
 	working, interrupt := context.WithCancelCause(context.WithoutCancel(ctx))
 	defer interrupt(nil)
 
-	err := w.receive(receiving, working)
+	err := w.receive(ctx, working)
 	w.receiving.Store(false)
+	// Only now is anything given back: it would be received again, and each time
+	// costs one of the deliveries that a message has.
 	stop(errInterrupted)
 
 	grace := time.AfterFunc(w.opts.Grace, func() { interrupt(errInterrupted) })
@@ -138,14 +140,10 @@ func (w *Worker) start(working context.Context, d messages.Delivery, slots <-cha
 	})
 }
 
-// join takes the command's places. One that follows another that names the user
-// by the same word needs no place among those whose users are still unknown: it
-// goes when the other is settled.
+// join takes the command's places, in the order in which commands are received.
 func (w *Worker) join(c *command) {
 	c.named = w.named.join(c.tenant + "\x00" + fold(c.event.Command.User))
-	if c.named.ahead == nil {
-		c.turn = w.turns.join(c.tenant)
-	}
+	c.turn = w.turns.join(c.tenant)
 }
 
 func traceID(ctx context.Context) string {

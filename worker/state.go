@@ -99,6 +99,26 @@ func (s State) Holds(step Step) bool {
 	return false
 }
 
+// replaces tells whether nothing of an earlier step's effect is left after this
+// one.
+func (s Step) replaces(earlier Step) bool {
+	switch s.Kind {
+	case AddPhone, ChangePhone, DeletePhone:
+		return earlier.onPhone() && earlier.Phone == s.Phone || earlier.onSMSSignIn() && s.Phone == messages.Mobile
+	case EnableSMS, DisableSMS:
+		return earlier.onSMSSignIn()
+	case DeleteAuthenticator:
+		return earlier == s
+	}
+	return earlier.Kind == s.Kind
+}
+
+func (s Step) onPhone() bool {
+	return s.Kind == AddPhone || s.Kind == ChangePhone || s.Kind == DeletePhone
+}
+
+func (s Step) onSMSSignIn() bool { return s.Kind == EnableSMS || s.Kind == DisableSMS }
+
 // needs says which parts of a user's state a command's plan rests on.
 type needs struct {
 	phones, mfaState, preferences, authenticator bool

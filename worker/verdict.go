@@ -45,9 +45,10 @@ type Verdict struct {
 var errInterrupted = errors.New("worker is stopping")
 
 const (
-	// unknownTries is how often an unknown user is looked for: one who was
-	// created a moment ago may not be everywhere yet.
-	unknownTries = 3
+	// looks is how often Graph is asked before its refusal counts. A user who was
+	// created a moment ago may not be everywhere yet, and a plan may rest on a
+	// read that did not show what another worker had written.
+	looks = 3
 	// patience is how many tries a command gets whose trouble is its own.
 	patience = 8
 
@@ -86,6 +87,9 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verdict {
 	var at *stepError
 	errors.As(err, &at)
+	if at != nil && tries < looks && (e.Kind == graphclient.KindInvalid || e.Kind == graphclient.KindDefaultMethod) {
+		return troubled(tries, elsewhere, "refused")
+	}
 	switch e.Kind {
 	case graphclient.KindUnauthorized, graphclient.KindForbidden, graphclient.KindLicence:
 		if elsewhere && tries > 1 {
@@ -93,7 +97,7 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 		}
 		return Verdict{Action: NotNow, Pause: true}
 	case graphclient.KindNotFound:
-		if at != nil || tries < unknownTries {
+		if at != nil || tries < looks {
 			return troubled(tries, elsewhere, "not found")
 		}
 		return refused(ReasonUnknownUser, "The tenant has no such user.")

@@ -38,9 +38,10 @@ func TestATenantWideRefusalPauses(t *testing.T) {
 			var commands []messages.Command
 			for i, name := range names {
 				// Each user twice, so that commands wait for one another too.
+				again := []string{strings.ToUpper(upn(name)), tenant.UserID(upn(name))}[i%2]
 				commands = append(commands,
 					messages.Command{User: upn(name), Phones: mobile(number(i))},
-					messages.Command{User: strings.ToUpper(upn(name)), Phones: mobile(number(100 + i))})
+					messages.Command{User: again, Phones: mobile(number(100 + i))})
 			}
 			ids := r.publish(commands...)
 			s := r.start()
@@ -66,24 +67,28 @@ func TestATenantWideRefusalPauses(t *testing.T) {
 	}
 }
 
-// While a tenant is paused, it sees the requests of one command at a time.
+// While a tenant is paused, it sees one request per probe, also when commands
+// come that it has not heard of before.
 func TestAPausedTenantIsLeftAlone(t *testing.T) {
 	t.Parallel()
+	const before = 5
 	users, names := people(60)
 	r := newRig(t, config{
 		users:  users,
 		tenant: tenant.Options{Deny: []tenant.Denial{{Operation: "phoneMethods"}}},
-		worker: worker.Options{Concurrency: 30, FirstPause: 10 * time.Millisecond},
+		worker: worker.Options{Concurrency: 60, FirstPause: 10 * time.Millisecond},
 	})
 	var commands []messages.Command
 	for i, name := range names {
 		commands = append(commands, messages.Command{User: tenant.UserID(upn(name)), Phones: mobile(number(i))})
 	}
-	ids := r.publish(commands...)
+	ids := r.publish(commands[:before]...)
 	s := r.start()
-	r.log.await(t, `"next_try_in":"160ms"`) // the fourth probe was refused
-	if got := len(r.front.requests()); got > 30+4+1 {
-		t.Errorf("%d requests, want those under way when the pause began and one per probe", got)
+	r.log.await(t, "tenant paused")
+	ids = append(ids, r.publish(commands[before:]...)...)
+	r.log.await(t, `"next_try_in":"640ms"`)
+	if got, refused := len(r.front.requests()), r.log.count("tenant paused"); got > before+refused {
+		t.Errorf("%d requests; want at most %d from before the pause and one per probe, %d", got, before, refused)
 	}
 	r.tenant.Lift()
 	s.wait()

@@ -231,12 +231,18 @@ func (w *Worker) change(working context.Context, c *command) error {
 	return nil
 }
 
-// identify finds the user's object id.
+// identify finds the user's object id. Where that takes no request it proves
+// nothing about access, hence no call.
 func (w *Worker) identify(ctx context.Context, c *command) error {
 	ctx, span := w.telemetry.stage(ctx, "resolve")
 	defer span.End()
+	user := c.event.Command.User
+	if id, known := w.resolver.known(c.tenant, user); known {
+		c.userID = id
+		return nil
+	}
 	return w.call(ctx, c, readUsers, func(ctx context.Context) (err error) {
-		c.userID, err = w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, c.event.Command.User)
+		c.userID, err = w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, user)
 		return err
 	})
 }

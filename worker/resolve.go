@@ -36,22 +36,22 @@ func isObjectID(user string) bool {
 	return len(user) == 36 && uuid.Validate(user) == nil
 }
 
-// resolve returns the user's object id. Only a user principal name that is not
-// known yet costs a request.
-func (r *resolver) resolve(ctx context.Context, dir *graphclient.Directory, tenant, user string) (string, error) {
+// known returns the user's object id where it takes no request to tell it.
+func (r *resolver) known(tenant, user string) (string, bool) {
 	if isObjectID(user) {
-		return fold(user), nil
+		return fold(user), true
 	}
-	key := tenant + "\x00" + fold(user)
-	if id, ok := r.lookUp(key, time.Now()); ok {
-		return id, nil
-	}
+	return r.lookUp(tenant+"\x00"+fold(user), time.Now())
+}
+
+// resolve asks Graph for the object id behind a user principal name.
+func (r *resolver) resolve(ctx context.Context, dir *graphclient.Directory, tenant, user string) (string, error) {
 	u, err := dir.User(ctx, user)
 	if err != nil {
 		return "", err
 	}
 	id := strings.ToLower(u.ID)
-	r.store(key, found{id, time.Now().Add(r.keep)})
+	r.store(tenant+"\x00"+fold(user), found{id, time.Now().Add(r.keep)})
 	return id, nil
 }
 

@@ -69,12 +69,12 @@ type rig struct {
 
 	published []messages.Event
 	foreign   []string // secrets in what was sent without publish
-	awaited   int      // outcomes
 
 	line *line
 
 	mu       sync.Mutex
 	outcomes []messages.Outcome // guarded by mu; in the order of settlement
+	awaited  int                // guarded by mu; outcomes
 }
 
 func newRig(t *testing.T, c config) *rig {
@@ -175,7 +175,7 @@ func (r *rig) publish(commands ...messages.Command) []string {
 		events[i] = messages.Event{ID: ids[i], Source: "https://hr.contoso.example/joiners", Command: c, TraceParent: carrier["traceparent"]}
 	}
 	r.published = append(r.published, events...)
-	r.awaited += len(events)
+	r.await(len(events))
 	if sent, err := r.sender.Send(r.t.Context(), events); err != nil || sent != len(events) {
 		r.t.Fatalf("sent %d of %d commands: %v", sent, len(events), err)
 	}
@@ -188,7 +188,13 @@ func (r *rig) send(id string, e messages.Encoded) {
 	if err := r.sender.SendEncoded(r.t.Context(), id, e); err != nil {
 		r.t.Fatal(err)
 	}
-	r.awaited++
+	r.await(1)
+}
+
+func (r *rig) await(outcomes int) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.awaited += outcomes
 }
 
 // newWorker makes a worker that stops when the queue is empty, and calls done

@@ -56,7 +56,8 @@ type Options struct {
 	// returns. Nil means that none is.
 	Permanent func(error) bool
 	// Report is told every outcome, once the message is settled. It is called by
-	// many goroutines at once and must not block. Nil means nobody is told.
+	// many goroutines at once and must not block; a panic in it is logged and
+	// survived. Nil means nobody is told.
 	Report func(messages.Outcome)
 	// Logger, TracerProvider and MeterProvider default to none and to the global
 	// ones.

@@ -67,6 +67,41 @@ func TestATenantWideRefusalPauses(t *testing.T) {
 	}
 }
 
+// A missing permission holds back the commands that need it and no others.
+func TestOnlyWhatNeedsThePermissionWaits(t *testing.T) {
+	t.Parallel()
+	const many = 20
+	users, names := people(many)
+	phones := make(chan struct{}, many)
+	r := newRig(t, config{
+		users:  users,
+		tenant: tenant.Options{Deny: []tenant.Denial{{Status: 403, Operation: "requirements"}}},
+		worker: worker.Options{Concurrency: 4, Report: func(o messages.Outcome) { phones <- struct{}{} }},
+	})
+	states := r.publish(
+		messages.Command{User: tenant.UserID(upn(names[0])), PerUserMFAState: messages.MFAEnforced},
+		messages.Command{User: tenant.UserID(upn(names[1])), PerUserMFAState: messages.MFADisabled})
+	var commands []messages.Command
+	for i, name := range names[2:] {
+		commands = append(commands, messages.Command{User: upn(name), Phones: mobile(number(i))})
+	}
+	ids := r.publish(commands...)
+	s := r.start()
+	if line := r.log.await(t, "tenant paused"); !strings.Contains(line, "Policy.Read.All") {
+		t.Errorf("the log does not name the permission: %s", line)
+	}
+	for range ids {
+		<-phones
+	}
+	r.wantResults(messages.Applied, ids...)
+	if got := r.reported(); len(got) != len(ids) || r.log.count("tenant paused") != 1 {
+		t.Errorf("%d outcomes and %d pauses, want %d and 1", len(got), r.log.count("tenant paused"), len(ids))
+	}
+	s.stop()
+	s.wait()
+	r.wantQueue(broker.Counts{Active: len(states)})
+}
+
 // While a tenant is paused, it sees one request per probe, also when commands
 // come that it has not heard of before.
 func TestAPausedTenantIsLeftAlone(t *testing.T) {

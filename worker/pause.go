@@ -2,6 +2,8 @@ package worker
 
 import (
 	"context"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 )
@@ -13,67 +15,88 @@ const (
 	maxPause   = 5 * time.Minute
 )
 
-// gates holds back the commands of tenants that refuse everybody. While a tenant
-// is paused its commands stay locked in our hands; now and then one of them is
-// let through as a probe.
+// gates holds back the commands of tenants that refuse everybody. Each kind of
+// access has its own gate: where one permission is missing, commands that need
+// others go on. While a gate is closed, the commands that need it stay locked in
+// our hands; now and then one of them is let through as a probe.
 type gates struct {
 	first time.Duration
 
 	mu      sync.Mutex
-	tenants map[string]*gate // guarded by mu
+	tenants map[string]*accesses // guarded by mu
 }
 
-// gate is one tenant's. Its fields are guarded by gates.mu.
+// accesses is what is known of one tenant. Its fields are guarded by gates.mu.
+type accesses struct {
+	closed    map[access]*gate
+	succeeded map[access]time.Time // when each last worked for anybody
+	changed   chan struct{}        // closed and replaced when a gate changes
+}
+
+// gate is a closed one.
 type gate struct {
-	pause     time.Duration // how long the present pause is, zero for none
-	until     time.Time     // when the next probe may go
-	probing   bool
-	changed   chan struct{}        // closed and replaced when any of these change
-	succeeded map[access]time.Time // when each access last worked for anybody
+	pause   time.Duration // how long the present pause is
+	until   time.Time     // when the next probe may go
+	probing bool
 }
 
 func newGates(first time.Duration) *gates {
-	return &gates{first: first, tenants: make(map[string]*gate)}
+	return &gates{first: first, tenants: make(map[string]*accesses)}
 }
 
-func (g *gates) tenant(name string) *gate {
+func (g *gates) tenant(name string) *accesses {
 	t := g.tenants[name]
 	if t == nil {
-		t = &gate{changed: make(chan struct{}), succeeded: make(map[access]time.Time)}
+		t = &accesses{closed: make(map[access]*gate), succeeded: make(map[access]time.Time), changed: make(chan struct{})}
 		g.tenants[name] = t
 	}
 	return t
 }
 
-func (t *gate) wake() {
+func (t *accesses) wake() {
 	close(t.changed)
 	t.changed = make(chan struct{})
 }
 
-// enter returns when a command of the tenant may go on. A true answer makes it
-// the probe: it must report back with lift, refuse or pass.
-func (g *gates) enter(ctx context.Context, tenant string) (probe bool, err error) {
+// enter returns when a command that needs these kinds of access may go on. It is
+// the probe of those that it returns, and must give each of them back with pass.
+func (g *gates) enter(ctx context.Context, tenant string, needed []access) (probing []access, err error) {
 	for {
-		g.mu.Lock()
-		t := g.tenant(tenant)
-		wait := time.Until(t.until)
-		switch {
-		case t.pause == 0:
-			g.mu.Unlock()
-			return false, nil
-		case !t.probing && wait <= 0:
-			t.probing = true
-			g.mu.Unlock()
-			return true, nil
-		case t.probing:
-			wait = maxPause
+		probing, wait, changed := g.tryEnter(tenant, needed, time.Now())
+		if wait <= 0 {
+			return probing, nil
 		}
-		changed := t.changed
-		g.mu.Unlock()
 		if err := until(ctx, wait, changed); err != nil {
-			return false, err
+			return nil, err
 		}
 	}
+}
+
+// tryEnter takes all the gates or none: a probe that waited for another one could
+// wait for ever.
+func (g *gates) tryEnter(tenant string, needed []access, now time.Time) (probing []access, wait time.Duration, changed <-chan struct{}) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	t := g.tenant(tenant)
+	for _, a := range needed {
+		gate := t.closed[a]
+		switch {
+		case gate == nil:
+		case gate.probing:
+			wait = max(wait, maxPause)
+		case now.Before(gate.until):
+			wait = max(wait, gate.until.Sub(now))
+		default:
+			probing = append(probing, a)
+		}
+	}
+	if wait > 0 {
+		return nil, wait, t.changed
+	}
+	for _, a := range probing {
+		t.closed[a].probing = true
+	}
+	return probing, 0, nil
 }
 
 // until waits for the time to pass or the channel to close.
@@ -90,55 +113,59 @@ func until(ctx context.Context, d time.Duration, changed <-chan struct{}) error 
 	}
 }
 
-// refuse pauses the tenant, or prolongs its pause after a probe. It tells how
-// long, and whether the pause has just begun.
-func (g *gates) refuse(tenant string, probe bool) (pause time.Duration, begins bool) {
+// refuse closes the gate, or keeps it closed for longer after a probe. It tells
+// for how long, and whether that is news.
+func (g *gates) refuse(tenant string, a access, probe bool) (pause time.Duration, news bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := g.tenant(tenant)
+	shut := t.closed[a]
 	switch {
-	case t.pause == 0:
-		begins = true
-		t.pause = g.first
+	case shut == nil:
+		shut = &gate{pause: g.first}
+		t.closed[a] = shut
 	case probe:
-		t.pause = min(2*t.pause, maxPause)
+		shut.pause = min(2*shut.pause, maxPause)
 	default:
 		// A command that was under way when the pause began changes nothing.
-		return t.pause, false
+		return shut.pause, false
 	}
-	t.until = time.Now().Add(t.pause)
-	t.probing = false
+	shut.until = time.Now().Add(shut.pause)
+	shut.probing = false
 	t.wake()
-	return t.pause, begins
+	return shut.pause, true
 }
 
-// lift ends a pause. It tells whether there was one.
-func (g *gates) lift(tenant string) bool {
+// pass lets other commands be the probe.
+func (g *gates) pass(tenant string, probing []access) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := g.tenant(tenant)
-	if t.pause == 0 {
-		return false
+	for _, a := range probing {
+		if gate := t.closed[a]; gate != nil {
+			gate.probing = false
+		}
 	}
-	t.pause, t.probing = 0, false
 	t.wake()
-	return true
 }
 
-// pass lets another command be the probe: this one ended without an answer.
-func (g *gates) pass(tenant string) {
+// worked notes that the access works in the tenant, which opens its gate. It
+// tells whether that was closed.
+func (g *gates) worked(tenant string, a access, now time.Time) (opened bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	t := g.tenant(tenant)
-	t.probing = false
-	t.wake()
-}
-
-// worked notes that the access works in the tenant.
-func (g *gates) worked(tenant string, a access, now time.Time) {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.tenant(tenant).succeeded[a] = now
+	for _, a := range [...]access{a, signIn} {
+		t.succeeded[a] = now
+		if t.closed[a] != nil {
+			delete(t.closed, a)
+			opened = true
+		}
+	}
+	if opened {
+		t.wake()
+	}
+	return opened
 }
 
 // workedSince tells whether the access has worked for anybody after the time.
@@ -148,15 +175,11 @@ func (g *gates) workedSince(tenant string, a access, since time.Time) bool {
 	return g.tenant(tenant).succeeded[a].After(since)
 }
 
-// paused lists the tenants that are paused now.
+// paused lists the tenants of which a gate is closed, in the order of their names.
 func (g *gates) paused() []string {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	var names []string
-	for name, t := range g.tenants {
-		if t.pause > 0 {
-			names = append(names, name)
-		}
-	}
-	return names
+	return slices.DeleteFunc(slices.Sorted(maps.Keys(g.tenants)), func(name string) bool {
+		return len(g.tenants[name].closed) == 0
+	})
 }

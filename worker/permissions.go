@@ -3,6 +3,7 @@ package worker
 import (
 	"errors"
 	"log/slog"
+	"slices"
 
 	"github.com/muster-mfa/muster/graphclient"
 )
@@ -10,8 +11,10 @@ import (
 // access is a kind of access to Graph, as its permissions divide it.
 type access string
 
-// The kinds of access that the worker uses.
+// The kinds of access that the worker uses. To sign in is the one that all others
+// rest on.
 const (
+	signIn             access = "sign in"
 	readUsers          access = "read users"
 	readPhones         access = "read phones"
 	writePhones        access = "write phones"
@@ -62,6 +65,28 @@ func (s Step) access() access {
 		return writeAuthenticator
 	}
 	return writeMFAState
+}
+
+// accesses lists what a command may need once its user is known.
+func (w Wanted) accesses() []access {
+	needed := []access{signIn}
+	n := needsOf(w)
+	for _, part := range []struct {
+		needed      bool
+		read, write access
+	}{
+		{n.phones, readPhones, ""},
+		{n.preferences, readPreferences, writePreferences},
+		{n.authenticator, readAuthenticator, ""},
+		{n.mfaState, readMFAState, writeMFAState},
+		{len(w.Phones) > 0 || w.SMSSignIn != nil, "", writePhones},
+		{len(w.RemoveAuthenticator) > 0, "", writeAuthenticator},
+	} {
+		if part.needed {
+			needed = append(needed, part.read, part.write)
+		}
+	}
+	return slices.DeleteFunc(needed, func(a access) bool { return a == "" })
 }
 
 // accessError is the error of a call to Graph and the access that it needed.

@@ -123,7 +123,7 @@ func (w *Worker) attempt(working, waiting context.Context, c *command) Verdict {
 			return v
 		}
 	}
-	return w.passGate(working, waiting, c, func() error { return w.change(working, c) })
+	return w.passGate(working, waiting, c, c.wanted.accesses(), func() error { return w.change(working, c) })
 }
 
 // admit finds out who the user is and waits for the command's turn in the user's
@@ -133,7 +133,11 @@ func (w *Worker) admit(working, waiting context.Context, c *command) Verdict {
 	if err := c.named.waitOr(waiting, c.standAside); err != nil {
 		return judge(err, c.tries, false)
 	}
-	v := w.passGate(working, waiting, c, func() error { return w.identify(working, c) })
+	var needed []access
+	if _, known := w.resolver.known(c.tenant, c.event.Command.User); !known {
+		needed = []access{signIn, readUsers}
+	}
+	v := w.passGate(working, waiting, c, needed, func() error { return w.identify(working, c) })
 	if v.Action != Complete {
 		if v.Action == NotNow && !v.Pause {
 			c.standAside()
@@ -150,25 +154,23 @@ func (w *Worker) admit(working, waiting context.Context, c *command) Verdict {
 	return judge(c.lane.wait(waiting), c.tries, false)
 }
 
-// passGate does something on Graph as soon as the tenant's gate lets the command
-// through, and tells the gate how it went. What it does must not wait for another
-// command: if that one stood at the gate and this one were the probe, neither
-// would ever move.
-func (w *Worker) passGate(working, waiting context.Context, c *command, do func() error) Verdict {
-	probe, err := w.gates.enter(waiting, c.tenant)
+// passGate does something on Graph as soon as the tenant's gates let a command
+// through that needs these kinds of access, and tells the gates how it went. What
+// it does must not wait for another command: if that one stood at a gate and this
+// one were the probe, neither would ever move.
+func (w *Worker) passGate(working, waiting context.Context, c *command, needed []access, do func() error) Verdict {
+	probing, err := w.gates.enter(waiting, c.tenant, needed)
 	if err != nil {
 		return judge(err, c.tries, false)
 	}
-	answered := false
-	defer func() {
-		if probe && !answered {
-			w.gates.pass(c.tenant) // there was a panic
-		}
-	}()
+	if len(probing) > 0 {
+		defer w.gates.pass(c.tenant, probing)
+	}
 	err = do()
-	answered = true
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
-	w.report(working, c, v, err, probe)
+	if v.Pause {
+		w.pause(working, c, err, probing)
+	}
 	return v
 }
 
@@ -178,27 +180,19 @@ func (w *Worker) elsewhere(tenant string, err error, since time.Time) bool {
 	return ok && !since.IsZero() && w.gates.workedSince(tenant, a, since)
 }
 
-// report tells the tenant's gate how it went.
-func (w *Worker) report(ctx context.Context, c *command, v Verdict, err error, probe bool) {
-	switch {
-	case v.Pause:
-		pause, begins := w.gates.refuse(c.tenant, probe)
-		if begins || probe {
-			a, _ := accessOf(err)
-			missing, remedy := a.missing(graphclient.KindOf(err))
-			w.log.ErrorContext(ctx, "tenant paused: Microsoft Graph refuses the application",
-				"tenant", c.tenant, "access", string(a), missing, "remedy", remedy,
-				"error", err, "next_try_in", pause.String())
-		}
-	case !probe:
-	case c.lane == nil, v.Action == NotNow, v.Action == GiveBack, v.Action == Nothing:
-		// No answer yet. That the user could be looked up is none either: it
-		// needs another permission than the rest.
-		w.gates.pass(c.tenant)
-	default:
-		if w.gates.lift(c.tenant) {
-			w.log.InfoContext(ctx, "tenant resumed", "tenant", c.tenant)
-		}
+// pause closes the gate of the access that was refused and says what is missing.
+func (w *Worker) pause(ctx context.Context, c *command, err error, probing []access) {
+	refused, _ := accessOf(err)
+	kind := graphclient.KindOf(err)
+	missing, remedy := refused.missing(kind)
+	if kind == graphclient.KindUnauthorized {
+		refused = signIn
+	}
+	pause, news := w.gates.refuse(c.tenant, refused, slices.Contains(probing, refused))
+	if news {
+		w.log.ErrorContext(ctx, "tenant paused: Microsoft Graph refuses the application",
+			"tenant", c.tenant, "access", string(refused), missing, "remedy", remedy,
+			"error", err, "next_try_in", pause.String())
 	}
 }
 
@@ -292,7 +286,9 @@ func (w *Worker) call(ctx context.Context, c *command, a access, fn func(context
 		}
 		return &accessError{access: a, err: err}
 	}
-	w.gates.worked(c.tenant, a, time.Now())
+	if w.gates.worked(c.tenant, a, time.Now()) {
+		w.log.InfoContext(ctx, "tenant resumed", "tenant", c.tenant, "access", string(a))
+	}
 	return nil
 }
 

@@ -13,6 +13,8 @@ import (
 	"go.opentelemetry.io/otel/propagation"
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
+
+	"github.com/muster-mfa/muster/messages"
 )
 
 const scope = "github.com/muster-mfa/muster/worker"
@@ -73,7 +75,6 @@ func (t *telemetry) process(ctx context.Context, c *command) (context.Context, t
 			semconv.MessagingOperationName("process"),
 			semconv.MessagingOperationTypeProcess,
 			semconv.MessagingDestinationName(t.queue),
-			semconv.MessagingMessageID(c.delivery.MessageID),
 			semconv.MessagingServiceBusMessageDeliveryCount(c.delivery.Count),
 			semconv.MessagingServiceBusMessageEnqueuedTime(int(c.delivery.EnqueuedTime.Unix())),
 		),
@@ -81,6 +82,7 @@ func (t *telemetry) process(ctx context.Context, c *command) (context.Context, t
 	if publisher := trace.SpanContextFromContext(ctx); publisher.IsValid() {
 		opts = append(opts, trace.WithLinks(trace.Link{SpanContext: publisher}))
 	}
+	opts = append(opts, identity(c.delivery))
 	ctx, span := t.tracer.Start(ctx, "process "+t.queue, opts...)
 	if span.IsRecording() && c.faulty == nil {
 		span.SetAttributes(attrTenant.String(c.tenant))
@@ -96,6 +98,15 @@ func (t *telemetry) process(ctx context.Context, c *command) (context.Context, t
 	return ctx, span
 }
 
+// identity is the message's id, unless the publisher has put somebody's name or
+// number into it.
+func identity(d messages.Delivery) trace.SpanStartEventOption {
+	if d.MessageID == "" || !messages.IsOpaque(d.MessageID) {
+		return trace.WithAttributes()
+	}
+	return trace.WithAttributes(semconv.MessagingMessageID(d.MessageID))
+}
+
 // stage starts a span for one stage of the work.
 func (t *telemetry) stage(ctx context.Context, name string) (context.Context, trace.Span) {
 	return t.tracer.Start(ctx, name)
@@ -109,12 +120,11 @@ func (t *telemetry) user(ctx context.Context, id string) {
 // settle wraps the settlement in a span, except where there is none.
 func (t *telemetry) settle(ctx context.Context, c *command, v Verdict, tell func(context.Context) error) error {
 	disposition := v.Action.disposition()
-	settling, span := t.tracer.Start(ctx, disposition+" "+t.queue, trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+	settling, span := t.tracer.Start(ctx, disposition+" "+t.queue, identity(c.delivery), trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
 		semconv.MessagingSystemServiceBus,
 		semconv.MessagingOperationName(disposition),
 		semconv.MessagingOperationTypeSettle,
 		semconv.MessagingDestinationName(t.queue),
-		semconv.MessagingMessageID(c.delivery.MessageID),
 		semconv.MessagingServiceBusDispositionStatusKey.String(disposition),
 	))
 	defer span.End()

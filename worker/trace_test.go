@@ -89,6 +89,20 @@ func TestARefusalShowsInTheTrace(t *testing.T) {
 	wantAttributes(t, tree.only(t, "dead_letter commands"), map[string]string{"messaging.servicebus.disposition_status": "dead_letter"})
 }
 
+// An id in which a publisher has put a user's name stays out of the trace.
+func TestAnIDThatNamesSomebodyIsNotTraced(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config{users: []tenant.User{{UserPrincipalName: upn("ada")}}})
+	event := messages.Event{ID: "1", Source: "/hr", Command: messages.Command{Tenant: domain, User: upn("ada"), Phones: mobile(number(1))}}
+	encoded, err := event.Binary()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.send("mfa-"+upn("ada"), encoded) // newRig checks what was told
+	r.work()
+	r.wantResults(messages.Applied, "1")
+}
+
 // Without a publisher's context there is a trace all the same; one per command.
 func TestCommandsDoNotShareTraces(t *testing.T) {
 	t.Parallel()

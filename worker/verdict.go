@@ -77,6 +77,9 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 	case errors.As(err, &number):
 		return refused(number.Reason, number.Hint)
 	case errors.As(err, &plan):
+		if tries < looks {
+			return troubled(tries, elsewhere, "refused")
+		}
 		return refused(plan.Reason, plan.Hint)
 	case errors.As(err, &graph):
 		return judgeGraph(err, graph, tries, elsewhere)
@@ -92,10 +95,14 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 	}
 	switch e.Kind {
 	case graphclient.KindUnauthorized, graphclient.KindForbidden, graphclient.KindLicence:
-		if elsewhere && tries > 1 {
+		if !elsewhere {
+			return Verdict{Action: NotNow, Pause: true}
+		}
+		// A permission just granted is not known everywhere at once.
+		if tries >= looks {
 			return refused(ReasonAccessDenied, "Microsoft Graph lets the application do this for other users but not for this one; an administrator's account may need a more privileged role.")
 		}
-		return Verdict{Action: NotNow, Pause: true}
+		return troubled(tries, elsewhere, "refused")
 	case graphclient.KindNotFound:
 		if at != nil || tries < looks {
 			return troubled(tries, elsewhere, "not found")

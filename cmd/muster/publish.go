@@ -84,8 +84,11 @@ func publish(cmd *cobra.Command, p *process, f *publishFlags) (err error) {
 	ctx, span := otel.Tracer("github.com/muster-mfa/muster/cmd/muster").Start(cmd.Context(), "send "+f.queue,
 		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 			semconv.MessagingSystemServiceBus, semconv.MessagingOperationName("send"), semconv.MessagingOperationTypeSend,
-			semconv.MessagingDestinationName(f.queue), semconv.MessagingMessageID(event.ID)))
+			semconv.MessagingDestinationName(f.queue)))
 	defer span.End()
+	if messages.IsOpaque(event.ID) {
+		span.SetAttributes(semconv.MessagingMessageID(event.ID))
+	}
 	if event.TraceParent == "" {
 		carrier := propagation.MapCarrier{}
 		propagation.TraceContext{}.Inject(ctx, carrier)

@@ -99,7 +99,7 @@ func TestOnlyWhatNeedsThePermissionWaits(t *testing.T) {
 	}
 	s.stop()
 	s.wait()
-	r.wantQueue(broker.Counts{Active: len(states)})
+	r.wantNothingHeld(len(states))
 }
 
 // While a tenant is paused, it sees one request per probe, also when commands

@@ -299,6 +299,9 @@ func (w *Worker) newCommand(d messages.Delivery) *command {
 	if c.faulty == nil {
 		c.wanted, c.faulty = numbers(c.event.Command, w.opts.Numbers)
 	}
+	if c.faulty == nil {
+		c.faulty = permit(c.wanted, w.opts.Allow)
+	}
 	c.tenant = strings.ToLower(c.event.Command.Tenant)
 	return c
 }

@@ -17,6 +17,7 @@ const (
 	ReasonAccessDenied             = "AccessDenied"
 	ReasonGraphFailed              = "GraphFailed"
 	ReasonPanic                    = "InternalError"
+	ReasonNotAllowedHere           = "NotAllowedHere"
 )
 
 // Warnings on a command that was applied all the same.

@@ -16,6 +16,8 @@ type access string
 const (
 	signIn             access = "sign in"
 	readUsers          access = "read users"
+	readGroups         access = "read groups"
+	readRoles          access = "read directory roles"
 	readPhones         access = "read phones"
 	writePhones        access = "write phones"
 	readMFAState       access = "read per-user mfa state"
@@ -30,6 +32,8 @@ const (
 // with the least privilege first, by the permission tables of the Graph reference.
 var permissions = map[access][]string{
 	readUsers:          {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
+	readGroups:         {"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"},
+	readRoles:          {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"},
 	readPhones:         {"UserAuthMethod-Phone.Read.All", "UserAuthMethod-Phone.ReadWrite.All", methodsRead, methodsReadWrite},
 	writePhones:        {"UserAuthMethod-Phone.ReadWrite.All", methodsReadWrite},
 	readMFAState:       {"Policy.Read.All"},

@@ -18,6 +18,7 @@ const (
 	ReasonGraphFailed              = "GraphFailed"
 	ReasonPanic                    = "InternalError"
 	ReasonNotAllowedHere           = "NotAllowedHere"
+	ReasonOutOfScope               = "OutOfScope"
 )
 
 // Warnings on a command that was applied all the same.

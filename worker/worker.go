@@ -51,6 +51,9 @@ type Options struct {
 	// [Capabilities]. A command that asks for another one is refused before any
 	// request. Empty means that it may make all.
 	Allow []string
+	// Scope says which users the worker may change. A command for another one is
+	// refused. Nil means everybody.
+	Scope *Scope
 	// QueueName is the queue's name for traces and metrics.
 	QueueName string
 	// Empty, where it is set, is asked whenever nothing has come for a while and
@@ -125,6 +128,7 @@ type Worker struct {
 	telemetry *telemetry
 
 	resolver *resolver
+	scoped   *cache[ScopeDecision]
 	memory   *memory
 	gates    *gates
 	named    *chains
@@ -150,7 +154,7 @@ func New(queue Queue, graph *graphclient.Client, o Options) (*Worker, error) {
 	}
 	return &Worker{
 		queue: queue, graph: graph, opts: o, log: o.Logger, telemetry: t,
-		resolver: newResolver(), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
+		resolver: newResolver(), scoped: newCache[ScopeDecision](scopeKeep), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
 		named: newChains(), turns: newChains(), lanes: newChains(),
 	}, nil
 }

@@ -64,6 +64,7 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 	var decoding *messages.DecodeError
 	var number *phone.Refusal
 	var restricted *restriction
+	var missing *mismatch
 	var plan *Refusal
 	var graph *graphclient.Error
 	switch {
@@ -79,6 +80,8 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 		return refused(number.Reason, number.Hint)
 	case errors.As(err, &restricted):
 		return refused(restricted.reason, restricted.hint)
+	case errors.As(err, &missing):
+		return missing.verdict()
 	case errors.As(err, &plan):
 		if tries < looks {
 			return troubled(tries, elsewhere, "refused")

@@ -54,6 +54,9 @@ type Options struct {
 	// Scope says which users the worker may change. A command for another one is
 	// refused. Nil means everybody.
 	Scope *Scope
+	// Verify reads back what a command has written, until Graph shows it or
+	// Consistency has passed.
+	Verify bool
 	// QueueName is the queue's name for traces and metrics.
 	QueueName string
 	// Empty, where it is set, is asked whenever nothing has come for a while and

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"go.opentelemetry.io/otel/codes"
-
 	"github.com/muster-mfa/muster/messages"
 )
 
@@ -60,7 +58,7 @@ func (w *Worker) look(ctx context.Context, c *command, needed needs, expected []
 	}
 	missing := slices.DeleteFunc(slices.Clone(expected), state.Holds)
 	if len(missing) > 0 {
-		span.SetStatus(codes.Error, "not shown: "+partsOf(missing))
+		span.SetAttributes(attrNotShown.String(partsOf(missing)))
 	}
 	return missing, nil
 }

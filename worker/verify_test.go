@@ -151,6 +151,35 @@ func TestVerificationKeepsTheWarning(t *testing.T) {
 	}
 }
 
+// The trace of a command shows how its scope was decided and each look of its
+// verification, and what was not shown yet.
+func TestScopeAndVerificationShowInTheTrace(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config{
+		users: []tenant.User{{UserPrincipalName: upn("ada")}},
+		worker: worker.Options{
+			Verify: true, Consistency: 50 * time.Millisecond,
+			Scope: readScope(t, "exclude: [{name: a, groups: ["+pilots+"]}, {name: b, admins: true}]"),
+		},
+	})
+	r.front.use(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+		return strings.HasSuffix(r.URL.Path, "/phoneMethods") && r.Method == http.MethodGet && none(w)
+	})
+	id := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(1))})[0]
+	r.work()
+	tree := r.trace(r.outcome(id).TraceID)
+	tree.wantChildren(t, tree.only(t, "scope"), "GET /users/{id}/transitiveMemberOf/microsoft.graph.directoryRole", "POST /users/{id}/checkMemberGroups", "wait budget", "wait budget")
+	process := tree.only(t, "process commands")
+	looks := slices.Repeat([]string{"verify"}, max(1, r.looks()))
+	tree.wantChildren(t, process, append([]string{"apply", "dead_letter commands", "decode", "plan", "read", "resolve", "scope"}, looks...)...)
+	wantAttributes(t, process, map[string]string{"muster.reason": worker.ReasonVerificationMismatch, "muster.result": "failed", "muster.writes": "1"})
+	for _, s := range tree.spans {
+		if s.Name() == "verify" {
+			wantAttributes(t, s, map[string]string{"muster.not_shown": "mobile"})
+		}
+	}
+}
+
 // While one user's change is not shown yet, other users' commands go on, and a
 // later command of the same user waits.
 func TestVerificationHoldsUpNobodyElse(t *testing.T) {

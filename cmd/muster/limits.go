@@ -14,6 +14,7 @@ import (
 type limitFlags struct {
 	allow     allowValue
 	scopeFile string
+	verify    bool
 }
 
 func (f *limitFlags) add(cmd *cobra.Command) {
@@ -24,6 +25,7 @@ func (f *limitFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.Var(&f.allow, "allow", "what commands may ask for, out of "+strings.Join(names, ",")+"; the rest is refused (default all)")
 	fs.StringVar(&f.scopeFile, "scope", "", "YAML file that says whom commands may change; others are refused (default everybody)")
+	fs.BoolVar(&f.verify, "verify", false, "read back what was written, until Microsoft Graph shows it")
 }
 
 // scope reads the scope file, if there is to be one.

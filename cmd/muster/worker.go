@@ -41,6 +41,7 @@ func (f *workFlags) options(p *process, queue string, report reporter) (worker.O
 	return worker.Options{
 		Allow:       f.allow,
 		Scope:       scope,
+		Verify:      f.verify,
 		Concurrency: f.concurrency,
 		Numbers:     f.numbers(),
 		Grace:       f.grace,

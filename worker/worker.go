@@ -126,6 +126,8 @@ type Worker struct {
 	turns    *chains
 	lanes    *chains
 
+	complaints *complaints
+
 	stopping  context.Context // over as soon as the worker stops
 	receiving atomic.Bool
 	underway  atomic.Int64
@@ -147,6 +149,7 @@ func New(queue Queue, graph *graphclient.Client, o Options) (*Worker, error) {
 		queue: queue, graph: graph, opts: o, log: o.Logger, telemetry: t,
 		resolver: newResolver(), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
 		named: newChains(), turns: newChains(), lanes: newChains(),
+		complaints: newComplaints(o.Logger),
 	}, nil
 }
 

@@ -186,8 +186,11 @@ func (w *Worker) passGate(working, waiting context.Context, c *command, needed [
 	}
 	err = do()
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
-	if v.Pause {
+	switch {
+	case v.Pause:
 		w.pause(working, c, err, probing)
+	case v.Action == NotNow:
+		w.complaints.about(working, c.tenant, err, v, c.tries, time.Now())
 	}
 	return v
 }

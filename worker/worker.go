@@ -138,6 +138,8 @@ type Worker struct {
 	turns    *chains
 	lanes    *chains
 
+	complaints *complaints
+
 	stopping  context.Context // over as soon as the worker stops
 	receiving atomic.Bool
 	underway  atomic.Int64
@@ -159,6 +161,7 @@ func New(queue Queue, graph *graphclient.Client, o Options) (*Worker, error) {
 		queue: queue, graph: graph, opts: o, log: o.Logger, telemetry: t,
 		resolver: newResolver(), scoped: newCache[ScopeDecision](scopeKeep), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
 		named: newChains(), turns: newChains(), lanes: newChains(),
+		complaints: newComplaints(o.Logger),
 	}, nil
 }
 

@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
-	"github.com/muster-mfa/muster/messages"
 )
 
 // The capabilities: the kinds of change that [Options.Allow] takes.
@@ -95,68 +93,55 @@ func permit(w Wanted, allow []string) error {
 	if len(allow) == 0 {
 		return nil
 	}
-	for _, need := range w.capabilities() {
-		if !slices.Contains(allow, need.name) {
-			return &restriction{ReasonNotAllowedHere, fmt.Sprintf("%s needs the capability %s, which this worker is not allowed: send such commands to one that is, or start this one with it in --allow.", need.why, need.name)}
+	for _, asked := range w.asks() {
+		if !slices.Contains(allow, asked.capability) {
+			return notAllowed(asked.what, asked.capability)
+		}
+	}
+	for _, a := range w.accesses() {
+		enough := capabilitiesWith(a)
+		if a != signIn && !slices.ContainsFunc(enough, func(name string) bool { return slices.Contains(allow, name) }) {
+			return notAllowed(fmt.Sprintf("What this command takes besides (to %s)", a), enough...)
 		}
 	}
 	return nil
 }
 
-// permitSteps decides the same of planned writes, should a command have asked for
-// one without naming it.
-func permitSteps(steps []Step, allow []string) error {
-	if len(allow) == 0 {
-		return nil
-	}
-	for _, s := range steps {
-		var enough []string
-		switch s.Kind {
-		case AddPhone, ChangePhone, DeletePhone:
-			enough = []string{AllowPhones}
-		case EnableSMS, DisableSMS:
-			enough = []string{AllowSMSSignIn}
-		case SetMFAState:
-			enough = []string{AllowMFAState}
-		case SetDefault:
-			enough = []string{AllowDefaultMethod, AllowAuthenticator}
-		case DeleteAuthenticator:
-			enough = []string{AllowAuthenticator}
-		}
-		if !slices.ContainsFunc(enough, func(name string) bool { return slices.Contains(allow, name) }) {
-			return &restriction{ReasonNotAllowedHere, fmt.Sprintf("To %s needs the capability %s, which this worker is not allowed.", s.Kind, strings.Join(enough, " or "))}
+// asked is a capability that a command asks for by name, and what of it does.
+type asked struct{ capability, what string }
+
+func (w Wanted) asks() []asked {
+	var all []asked
+	for _, part := range []struct {
+		asked bool
+		asks  asked
+	}{
+		{len(w.Phones) > 0, asked{AllowPhones, "A phone"}},
+		{w.SMSSignIn != nil, asked{AllowSMSSignIn, "SMS sign-in"}},
+		{w.MFAState != "", asked{AllowMFAState, "The per-user MFA state"}},
+		{w.DefaultMethod != "", asked{AllowDefaultMethod, "The default method"}},
+		{len(w.RemoveAuthenticator) > 0, asked{AllowAuthenticator, "The removal of an Authenticator registration"}},
+	} {
+		if part.asked {
+			all = append(all, part.asks)
 		}
 	}
-	return nil
+	return all
 }
 
-// capabilityNeed is a capability that a command needs, and what of it does.
-type capabilityNeed struct{ name, why string }
-
-// capabilities lists what the command needs. To remove a phone, the default
-// method may have to move first.
-func (w Wanted) capabilities() []capabilityNeed {
-	var needs []capabilityNeed
-	if len(w.Phones) > 0 {
-		needs = append(needs, capabilityNeed{AllowPhones, "A phone"})
-	}
-	if w.SMSSignIn != nil {
-		needs = append(needs, capabilityNeed{AllowSMSSignIn, "SMS sign-in"})
-	}
-	if w.MFAState != "" {
-		needs = append(needs, capabilityNeed{AllowMFAState, "The per-user MFA state"})
-	}
-	if w.DefaultMethod != "" {
-		needs = append(needs, capabilityNeed{AllowDefaultMethod, "The default method"})
-	}
-	for _, number := range w.Phones {
-		if number == messages.Remove {
-			needs = append(needs, capabilityNeed{AllowDefaultMethod, "The removal of a phone"})
-			break
+// capabilitiesWith lists the capabilities that have the access in their row.
+func capabilitiesWith(a access) []string {
+	var names []string
+	for _, c := range capabilities {
+		if slices.Contains(c.accesses, a) {
+			names = append(names, c.name)
 		}
 	}
-	if len(w.RemoveAuthenticator) > 0 {
-		needs = append(needs, capabilityNeed{AllowAuthenticator, "The removal of an Authenticator registration"})
-	}
-	return needs
+	return names
+}
+
+func notAllowed(what string, enough ...string) error {
+	return &restriction{ReasonNotAllowedHere, fmt.Sprintf(
+		"%s needs the capability %s, which this worker is not allowed: send such commands to one that is, or start this one with it in --allow.",
+		what, strings.Join(enough, " or "))}
 }

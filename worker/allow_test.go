@@ -102,7 +102,7 @@ func TestAWorkerDoesOnlyWhatItIsAllowed(t *testing.T) {
 				r.work()
 				refused++
 				got := r.outcome(id)
-				if got.Result != messages.Refused || got.Reason != worker.ReasonNotAllowedHere || !strings.Contains(got.Detail, " "+missing[0]+",") {
+				if got.Result != messages.Refused || got.Reason != worker.ReasonNotAllowedHere || !strings.Contains(got.Detail, " needs the capability "+missing[0]) {
 					t.Errorf("%+v: outcome %+v, want refused for %s", c.needs, got, missing[0])
 				}
 				r.wantDeadLetter(id, worker.ReasonNotAllowedHere)

@@ -282,7 +282,10 @@ func cutLast(s string, sep byte) (before, after string, found bool) {
 
 // accesses lists what the scope may need of Graph.
 func (s *Scope) accesses() []access {
-	needed := []access{signIn, readUsers}
+	needed := []access{signIn}
+	if s.properties || s.roles || len(s.groups) > 0 {
+		needed = append(needed, readUsers)
+	}
 	if len(s.groups) > 0 {
 		needed = append(needed, readGroups)
 	}

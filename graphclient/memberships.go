@@ -13,8 +13,9 @@ import (
 const MaxCheckedGroups = 20
 
 // MemberGroups returns those of the groups, given by object id, that the user is
-// in, directly or through other groups. A group that does not exist is one that
-// the user is not in. It changes nothing, although it is a POST.
+// in, directly or through other groups. What Graph answers for a group that does
+// not exist is not documented; those whose membership is hidden from the
+// application are left out. It changes nothing, although it is a POST.
 // POST /users/{id}/checkMemberGroups.
 func (d *Directory) MemberGroups(ctx context.Context, userID string, groupIDs []string) ([]string, error) {
 	k := userCall("check groups of user", http.MethodPost, V1, "/users/{id}/checkMemberGroups", userID)

@@ -2,6 +2,7 @@ package worker
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -57,18 +58,14 @@ func (w *Worker) readSubject(ctx context.Context, c *command, scope *Scope, subj
 	dir := w.graph.Directory(c.event.Command.Tenant)
 	switch scope.missing(*subject) {
 	case theProperties:
-		return w.call(ctx, c, readUsers, func(ctx context.Context) error {
-			u, err := dir.User(ctx, c.userID)
-			subject.Properties = propertiesOf(u)
-			return err
-		})
+		return w.call(ctx, c, readUsers, func(ctx context.Context) error { return readProperties(ctx, dir, subject) })
 	case theGroups:
 		in := []string{}
 		for ids := range slices.Chunk(scope.groups, graphclient.MaxCheckedGroups) {
 			err := w.call(ctx, c, readGroups, func(ctx context.Context) error {
 				some, err := dir.MemberGroups(ctx, c.userID, ids)
 				in = append(in, some...)
-				return err
+				return orPassing(ctx, dir, subject, err)
 			})
 			if err != nil {
 				return err
@@ -79,10 +76,36 @@ func (w *Worker) readSubject(ctx context.Context, c *command, scope *Scope, subj
 		return w.call(ctx, c, readRoles, func(ctx context.Context) error {
 			roles, err := dir.DirectoryRoles(ctx, c.userID)
 			subject.Admin = new(len(roles) > 0)
-			return err
+			return orPassing(ctx, dir, subject, err)
 		})
 	}
 	return nil
+}
+
+func readProperties(ctx context.Context, dir *graphclient.Directory, subject *Subject) error {
+	u, err := dir.User(ctx, subject.ID)
+	if err == nil {
+		subject.Properties = propertiesOf(u)
+	}
+	return err
+}
+
+// orPassing is the error of reading a user's memberships. Where something is not
+// found although the user is, that is a replica that lags behind or a group that
+// is gone: it says nothing about the user, whose command waits.
+func orPassing(ctx context.Context, dir *graphclient.Directory, subject *Subject, err error) error {
+	var e *graphclient.Error
+	if !errors.As(err, &e) || e.Kind != graphclient.KindNotFound {
+		return err
+	}
+	if subject.Properties == nil {
+		if err := readProperties(ctx, dir, subject); err != nil {
+			return err
+		}
+	}
+	passing := *e
+	passing.Kind = graphclient.KindTransient
+	return &passing
 }
 
 func propertiesOf(u graphclient.User) *SubjectProperties {

@@ -2,6 +2,7 @@ package worker_test
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -172,6 +173,34 @@ func TestAScopeThatMayNotReadPauses(t *testing.T) {
 			s.wait()
 			r.wantResults(messages.Applied, ids...)
 			r.wantDeliveries(1, ids...)
+		})
+	}
+}
+
+// Groups that are not found are no reason to call the user unknown, with or
+// without the user's properties read before: the command waits, and the log says
+// for what.
+func TestAGroupThatIsGoneHoldsCommandsUp(t *testing.T) {
+	t.Parallel()
+	for name, file := range map[string]string{
+		"properties read": "exclude: [{name: a, groups: [" + pilots + "]}]",
+		"groups alone":    "excludeSystemAccounts: false\nexclude: [{name: a, groups: [" + pilots + "]}]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			r := newRig(t, config{users: []tenant.User{{UserPrincipalName: upn("ada")}}, worker: worker.Options{Scope: readScope(t, file)}})
+			r.front.use(func(_ int, w http.ResponseWriter, r *http.Request) bool {
+				return strings.HasSuffix(r.URL.Path, "/checkMemberGroups") && refuse(w, 404, "Request_ResourceNotFound")
+			})
+			id := r.publish(messages.Command{User: tenant.UserID(upn("ada")), Phones: mobile(number(1))})[0]
+			s := r.start()
+			if line := r.log.await(t, "commands wait"); !strings.Contains(line, "check groups of user") {
+				t.Errorf("the log does not say what fails: %s", line)
+			}
+			r.front.use(nil)
+			s.wait()
+			r.wantResults(messages.Applied, id)
+			r.wantDeliveries(1, id)
 		})
 	}
 }

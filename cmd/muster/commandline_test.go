@@ -49,7 +49,7 @@ func TestAFileThatIsRefusedSaysWhatToDo(t *testing.T) {
 	t.Parallel()
 	for text, says := range map[string]string{
 		"UPN,Mobile,Department\n": "--ignore-column",
-		"PK\x03\x04":             "CSV UTF-8",
+		"PK\x03\x04":              "CSV UTF-8",
 		"":                        "must hold column names",
 	} {
 		r := muster(t, nil, "", "apply", writeFile(t, "users.csv", text), "--graph", "http://127.0.0.1:1", "--tenant", "contoso.example").expect(t, 1)

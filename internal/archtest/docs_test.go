@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -37,26 +38,56 @@ func TestPromisesHaveTheirTests(t *testing.T) {
 		t.Fatalf("the README has %d promises, the design 10", len(rows))
 	}
 	for _, row := range rows {
-		proofs := regexp.MustCompile("`(Test\\w+)`(?: in ([\\w/]+))?").FindAllStringSubmatch(row[3], -1)
-		if len(proofs) == 0 && !strings.Contains(row[2], "not yet") {
+		if proofs(row[3]) == nil && !strings.Contains(row[2], "not yet") {
 			t.Errorf("promise %s names no test and does not say that it is open", row[1])
 		}
-		for _, proof := range proofs {
-			files, err := filepath.Glob(filepath.Join(root, proof[2], "*_test.go"))
-			if err != nil {
-				t.Fatal(err)
+		wantProofs(t, "promise "+row[1], row[3])
+	}
+}
+
+// Every id of the list that Muster was planned from has a row with the test that
+// proves it, or says why there is none.
+func TestCoverageIsComplete(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| ([CRGEW]\d+) \|(.*)\|(.*)\|(.*)\|$`).FindAllStringSubmatch(read(t, "docs/coverage.md"), -1)
+	seen := make(map[string]bool)
+	for _, row := range rows {
+		id, with, proof := row[1], strings.TrimSpace(row[3]), strings.TrimSpace(row[4])
+		if seen[id] {
+			t.Errorf("%s has two rows", id)
+		}
+		seen[id] = true
+		if proofs(proof) == nil && !strings.HasPrefix(with, "not here:") {
+			t.Errorf("%s names no test and does not say why", id)
+		}
+		wantProofs(t, id, proof)
+	}
+	for kind, last := range map[string]int{"C": 26, "R": 19, "G": 7, "E": 7, "W": 13} {
+		for i := range last {
+			if id := kind + strconv.Itoa(i+1); !seen[id] {
+				t.Errorf("%s has no row", id)
 			}
-			found := false
-			for _, file := range files {
-				content, err := os.ReadFile(file)
-				if err != nil {
-					t.Fatal(err)
-				}
-				found = found || strings.Contains(string(content), "func "+proof[1]+"(")
-			}
-			if !found {
-				t.Errorf("promise %s: %q has no %s", row[1], proof[2], proof[1])
-			}
+		}
+	}
+}
+
+// proofs finds the tests that a text names, and the package of each:
+// `TestSomething` in some/package.
+func proofs(text string) [][]string {
+	return regexp.MustCompile("`((?:Test|Fuzz)\\w+)`(?: in ([\\w/]+))?").FindAllStringSubmatch(text, -1)
+}
+
+// wantProofs checks that each test exists in the package that is named with it.
+func wantProofs(t *testing.T, claim, text string) {
+	t.Helper()
+	for _, proof := range proofs(text) {
+		files, err := filepath.Glob(filepath.Join(root, proof[2], "*_test.go"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !slices.ContainsFunc(files, func(name string) bool {
+			return strings.Contains(read(t, strings.TrimPrefix(name, root)), "func "+proof[1]+"(")
+		}) {
+			t.Errorf("%s: %q has no %s", claim, proof[2], proof[1])
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -127,7 +128,11 @@ func (d ScopeDecision) refusal() error {
 		return &restriction{ReasonOutOfScope, fmt.Sprintf("The exclude rule %q of this worker's scope covers the user.", d.Rules[0])}
 	}
 	const most = 10
-	names := strings.Join(d.Rules[:min(len(d.Rules), most)], ", ")
+	var quoted []string
+	for _, name := range d.Rules[:min(len(d.Rules), most)] {
+		quoted = append(quoted, strconv.Quote(name))
+	}
+	names := strings.Join(quoted, ", ")
 	if more := len(d.Rules) - most; more > 0 {
 		names += fmt.Sprintf(" and %d more", more)
 	}

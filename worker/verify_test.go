@@ -20,7 +20,7 @@ func TestVerificationWaitsForGraphToShowIt(t *testing.T) {
 	t.Parallel()
 	on, off := true, false
 	full := tenant.User{
-		UserPrincipalName: upn("ada"), SMSSignInAllowed: true, SMSSignIn: true, DefaultMethod: "push",
+		UserPrincipalName: upn("ada"), SMSSignInAllowed: true, SMSSignIn: true, DefaultMethod: "sms",
 		Phones: tenant.Phones{Mobile: number(1), AlternateMobile: number(2), Office: number(3)}, Authenticator: []tenant.Authenticator{{ID: authenticatorID}},
 	}
 	for name, test := range map[string]struct {
@@ -32,13 +32,11 @@ func TestVerificationWaitsForGraphToShowIt(t *testing.T) {
 		"another mobile":            {full, messages.Command{Phones: mobile(number(4))}},
 		"removals":                  {full, messages.Command{Phones: messages.Phones{messages.AlternateMobile: messages.Remove, messages.Office: messages.Remove}}},
 		"enabled becomes enforced":  {full, messages.Command{PerUserMFAState: messages.MFAEnabled}},
-		"default method":            {full, messages.Command{DefaultMethod: messages.DefaultSMS}},
+		"default method":            {full, messages.Command{DefaultMethod: messages.DefaultPush}},
 		"sms sign-in off":           {full, messages.Command{SMSSignIn: &off}},
 		"a mobile that signs in":    {tenant.User{SMSSignInAllowed: true}, messages.Command{Phones: mobile(number(1)), SMSSignIn: &on}},
 		"a mobile that does not":    {tenant.User{SMSSignInAllowed: true}, messages.Command{Phones: mobile(number(1)), SMSSignIn: &off}},
-		"authenticator": {full, messages.Command{
-			DefaultMethod: messages.DefaultSMS, Authenticator: messages.Authenticator{Remove: []string{authenticatorID}},
-		}},
+		"authenticator":             {full, messages.Command{Authenticator: messages.Authenticator{Remove: []string{authenticatorID}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -51,9 +51,9 @@ var capabilities = []struct {
 	{AllowPhones, []access{readUsers, readPhones, writePhones}},
 	{AllowSMSSignIn, []access{readUsers, readPhones, writePhones}},
 	{AllowMFAState, []access{readUsers, readMFAState, writeMFAState}},
-	{AllowDefaultMethod, []access{readUsers, readPhones, readAuthenticator, readPreferences, writePreferences}},
+	{AllowDefaultMethod, []access{readUsers, readPhones, readAuthenticator, readPreferences, writePreferences, readMethods}},
 	// Before a registration goes, the default method may have to move.
-	{AllowAuthenticator, []access{readUsers, readPhones, readAuthenticator, writeAuthenticator, readPreferences, writePreferences}},
+	{AllowAuthenticator, []access{readUsers, readPhones, readAuthenticator, writeAuthenticator, readPreferences, writePreferences, readMethods}},
 }
 
 func capabilityNames() []string {
@@ -119,8 +119,8 @@ func (w Wanted) asks() []asked {
 		{len(w.Phones) > 0, asked{AllowPhones, "A phone"}},
 		{w.SMSSignIn != nil, asked{AllowSMSSignIn, "SMS sign-in"}},
 		{w.MFAState != "", asked{AllowMFAState, "The per-user MFA state"}},
-		{w.DefaultMethod != "", asked{AllowDefaultMethod, "The default method"}},
-		{len(w.RemoveAuthenticator) > 0, asked{AllowAuthenticator, "The removal of an Authenticator registration"}},
+		{w.setsDefault(), asked{AllowDefaultMethod, "The default method"}},
+		{w.Authenticator.Removes(), asked{AllowAuthenticator, "The removal of an Authenticator registration"}},
 	} {
 		if part.asked {
 			all = append(all, part.asks)

@@ -26,6 +26,7 @@ const (
 	writePreferences   access = "write sign-in preferences"
 	readAuthenticator  access = "read authenticator registrations"
 	writeAuthenticator access = "write authenticator registrations"
+	readMethods        access = "read methods of all kinds"
 )
 
 // permissions lists the application permissions that give each access, the one
@@ -42,6 +43,7 @@ var permissions = map[access][]string{
 	writePreferences:   {methodsReadWrite},
 	readAuthenticator:  {"UserAuthMethod-MicrosoftAuthApp.Read.All", "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", methodsRead, methodsReadWrite},
 	writeAuthenticator: {"UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", methodsReadWrite},
+	readMethods:        {methodsRead, methodsReadWrite},
 }
 
 // The permissions for all kinds of method.
@@ -129,11 +131,14 @@ func (w Wanted) accesses() []access {
 		read, write access
 	}{
 		{n.phones, readPhones, ""},
-		{n.preferences, readPreferences, writePreferences},
+		{n.preferences, readPreferences, ""},
 		{n.authenticator, readAuthenticator, ""},
-		{n.mfaState, readMFAState, writeMFAState},
+		{n.methods, readMethods, ""},
+		{n.mfaState, readMFAState, ""},
+		{w.setsDefault() || w.removesMethod(), "", writePreferences},
+		{w.MFAState != "", "", writeMFAState},
 		{len(w.Phones) > 0 || w.SMSSignIn != nil, "", writePhones},
-		{len(w.RemoveAuthenticator) > 0, "", writeAuthenticator},
+		{w.Authenticator.Removes(), "", writeAuthenticator},
 	} {
 		if part.needed {
 			needed = append(needed, part.read, part.write)

@@ -34,6 +34,9 @@ type User struct {
 	// Roles lists the directory roles that the user has, by display name, at most
 	// a page of them (100).
 	Roles []string `json:"roles,omitempty"`
+	// OfficeMastered tells that the office phone comes from the on-premises
+	// directory and can't be written here. It is for synchronised users.
+	OfficeMastered bool `json:"officeMastered,omitempty"`
 	// Phones are the phone authentication methods.
 	Phones Phones `json:"phones,omitzero"`
 	// SMSSignIn tells that the mobile is registered for signing in by text
@@ -53,6 +56,10 @@ type User struct {
 	SystemPreferred bool `json:"systemPreferred,omitempty"`
 	// Authenticator lists the Microsoft Authenticator registrations.
 	Authenticator []Authenticator `json:"authenticator,omitempty"`
+	// OtherMethods lists further methods by their kind: email, external, fido2,
+	// hardwareOath, platformCredential, softwareOath, temporaryAccessPass,
+	// windowsHelloForBusiness.
+	OtherMethods []string `json:"otherMethods,omitempty"`
 }
 
 // Phones holds the number per phone type, in the form "+31 612345678" or with
@@ -161,6 +168,14 @@ func (u User) withinRules() error {
 	if u.SMSSignIn && (u.Phones.Mobile == "" || !u.SMSSignInAllowed) {
 		faults = append(faults, errors.New("smsSignIn needs a mobile and smsSignInAllowed"))
 	}
+	if u.OfficeMastered && (u.OnPremisesSyncEnabled == nil || !*u.OnPremisesSyncEnabled) {
+		faults = append(faults, errors.New("officeMastered needs onPremisesSyncEnabled"))
+	}
+	for _, kind := range u.OtherMethods {
+		if _, known := otherMethods[kind]; !known {
+			faults = append(faults, errors.New("otherMethods holds an unknown kind"))
+		}
+	}
 	if u.DefaultMethod != "" && !u.canPrefer(u.DefaultMethod) {
 		faults = append(faults, errors.New("defaultMethod is unknown or belongs to a method that the user lacks"))
 	}
@@ -171,6 +186,7 @@ func (u User) withinRules() error {
 func (u User) clone() User {
 	u.Authenticator = append([]Authenticator(nil), u.Authenticator...)
 	u.Groups, u.Roles = slices.Clone(u.Groups), slices.Clone(u.Roles)
+	u.OtherMethods = append([]string(nil), u.OtherMethods...)
 	if u.AccountEnabled != nil {
 		u.AccountEnabled = new(*u.AccountEnabled)
 	}

@@ -16,6 +16,9 @@ const (
 	maxPhone     = 100
 	maxMethodID  = 128
 	maxMethodIDs = 50
+	maxName      = 128
+	maxNames     = 20
+	maxAge       = 36_500 // days
 	maxRun       = 128
 	maxCode      = 64
 	maxDetail    = 4096
@@ -103,6 +106,9 @@ var (
 		DefaultPush, DefaultOath, DefaultVoiceMobile,
 		DefaultVoiceAlternateMobile, DefaultVoiceOffice, DefaultSMS,
 	}
+	expectedDefaults   = append(slices.Clip(defaultMethods), DefaultNone)
+	phoneModes         = []PhoneMode{PhoneModeEnsure, PhoneModeAddOnly, PhoneModeRemove}
+	defaultMethodModes = []DefaultMethodMode{DefaultModeKeep, DefaultModeOnlyIfNone, DefaultModeMostSecure, DefaultModeForce}
 )
 
 // checkCommand returns the first fault of a command, nil if it has none. root
@@ -113,56 +119,108 @@ func checkCommand(root string, c *Command) *DecodeError {
 	k.identifier(".tenant", c.Tenant, maxTenant)
 	k.required(".user", c.User)
 	k.identifier(".user", c.User, maxUser)
-	k.phones(c.Phones)
+	k.phones(".phones", &phonePaths, c.Phones)
+	k.phoneMode(c)
 	oneOf(&k, ".perUserMfaState", c.PerUserMFAState, mfaStates)
 	oneOf(&k, ".defaultMethod", c.DefaultMethod, defaultMethods)
-	k.methodIDs(c.Authenticator.Remove)
+	k.defaultMethodMode(c)
+	k.authenticator(&c.Authenticator)
+	k.expectation(c.Expect)
 	k.line(".run", c.Run, maxRun)
 	k.row(c.Row)
 	if asksNothing(c) {
 		k.fail("", "asks for nothing: at least one of phones, smsSignIn, "+
-			"perUserMfaState, defaultMethod and authenticator is required")
+			"perUserMfaState, defaultMethod, defaultMethodMode most-secure and authenticator is required")
 	}
 	return k.fault
 }
 
 func asksNothing(c *Command) bool {
 	return len(c.Phones) == 0 && c.SMSSignIn == nil && c.PerUserMFAState == "" &&
-		c.DefaultMethod == "" && len(c.Authenticator.Remove) == 0
+		c.DefaultMethod == "" && c.DefaultMethodMode != DefaultModeMostSecure && !c.Authenticator.Removes()
 }
 
-// phonePaths are written out because every encoding passes by here.
-var phonePaths = [...]string{".phones.mobile", ".phones.alternateMobile", ".phones.office"}
+// The paths are written out because every encoding passes by here.
+var (
+	phonePaths         = [...]string{".phones.mobile", ".phones.alternateMobile", ".phones.office"}
+	expectedPhonePaths = [...]string{".expect.phones.mobile", ".expect.phones.alternateMobile", ".expect.phones.office"}
+)
 
 // phones checks no more than lengths: whether a number is one is for the phone
 // package to say, with a reason of its own.
-func (k *checker) phones(phones Phones) {
+func (k *checker) phones(path string, paths *[len(PhoneTypes)]string, phones Phones) {
 	known := 0
 	for i, t := range PhoneTypes {
 		if number, ok := phones[t]; ok {
 			known++
-			k.length(phonePaths[i], number, maxPhone)
+			k.length(paths[i], number, maxPhone)
 		}
 	}
 	if known != len(phones) {
-		k.fail(".phones", "has an unknown phone type; known are "+strings.Join(phoneMembers, ", "))
+		k.fail(path, "has an unknown phone type; known are "+strings.Join(phoneMembers, ", "))
 	}
 }
 
-func (k *checker) methodIDs(ids []string) {
-	const path = ".authenticator.remove"
-	if len(ids) > maxMethodIDs {
-		k.fail(path, "must not hold more than "+strconv.Itoa(maxMethodIDs)+" ids")
+func (k *checker) phoneMode(c *Command) {
+	oneOf(k, ".phoneMode", c.PhoneMode, phoneModes)
+	if c.PhoneMode != "" && len(c.Phones) == 0 {
+		k.fail(".phoneMode", "needs phones")
+	}
+	if c.PhoneMode != PhoneModeAddOnly {
 		return
 	}
-	for i, id := range ids {
-		switch at := path + "[" + strconv.Itoa(i) + "]"; {
-		case id == "":
-			k.fail(at, "must not be empty")
-		case slices.Contains(ids[:i], id):
-			k.fail(at, "is given twice")
-		default:
-			k.identifier(at, id, maxMethodID)
+	for i, t := range PhoneTypes {
+		if number, named := c.Phones[t]; named && number == Remove {
+			k.fail(phonePaths[i], "must not be null under phoneMode add-only, which removes nothing")
 		}
 	}
+}
+
+func (k *checker) defaultMethodMode(c *Command) {
+	const path = ".defaultMethodMode"
+	oneOf(k, path, c.DefaultMethodMode, defaultMethodModes)
+	switch {
+	case c.DefaultMethodMode == DefaultModeKeep && c.DefaultMethod != "":
+		k.fail(path, "must not be keep beside a defaultMethod")
+	case (c.DefaultMethodMode == DefaultModeForce || c.DefaultMethodMode == DefaultModeOnlyIfNone) && c.DefaultMethod == "":
+		k.fail(path, "needs a defaultMethod")
+	}
+}
+
+func (k *checker) authenticator(a *Authenticator) {
+	k.distinct(".authenticator.remove", "ids", a.Remove, maxMethodIDs, func(path, id string) { k.identifier(path, id, maxMethodID) })
+	k.distinct(".authenticator.removeNamed", "names", a.RemoveNamed, maxNames, func(path, name string) { k.line(path, name, maxName) })
+	if a.RemoveOlderThanDays < 0 || a.RemoveOlderThanDays > maxAge {
+		k.fail(".authenticator.removeOlderThanDays", "must be a whole number from 1 to "+strconv.Itoa(maxAge))
+	}
+}
+
+// distinct checks texts that are not empty and all different.
+func (k *checker) distinct(path, what string, texts []string, limit int, check func(path, text string)) {
+	if len(texts) > limit {
+		k.fail(path, "must not hold more than "+strconv.Itoa(limit)+" "+what)
+		return
+	}
+	for i, text := range texts {
+		switch at := path + "[" + strconv.Itoa(i) + "]"; {
+		case text == "":
+			k.fail(at, "must not be empty")
+		case slices.Contains(texts[:i], text):
+			k.fail(at, "is given twice")
+		default:
+			check(at, text)
+		}
+	}
+}
+
+func (k *checker) expectation(e *Expectation) {
+	if e == nil {
+		return
+	}
+	if e.expectsNothing() {
+		k.fail(".expect", "must hold at least one of "+strings.Join(expectMembers, ", ")+", or be absent")
+	}
+	k.phones(".expect.phones", &expectedPhonePaths, e.Phones)
+	oneOf(k, ".expect.perUserMfaState", e.PerUserMFAState, mfaStates)
+	oneOf(k, ".expect.defaultMethod", e.DefaultMethod, expectedDefaults)
 }

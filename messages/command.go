@@ -14,6 +14,9 @@ type Command struct {
 	// Phones holds the wanted number per phone type. A type that is not in the
 	// map is left alone; Remove asks for its removal.
 	Phones Phones
+	// PhoneMode says what a number in Phones asks for. Empty means
+	// [PhoneModeEnsure].
+	PhoneMode PhoneMode
 	// SMSSignIn turns sign-in by text message on or off. Nil leaves it alone.
 	SMSSignIn *bool
 	// PerUserMFAState is the wanted per-user MFA state. Empty leaves it alone.
@@ -21,8 +24,19 @@ type Command struct {
 	// DefaultMethod is the wanted default method for secondary authentication.
 	// Empty leaves it alone.
 	DefaultMethod DefaultMethod
+	// DefaultMethodMode says when the default method may be changed. Empty means
+	// [DefaultModeMostSecure] where DefaultMethod names one. Where it names none,
+	// the default is then only changed if a removal needs another in its place.
+	DefaultMethodMode DefaultMethodMode
 	// Authenticator says which Microsoft Authenticator registrations must go.
 	Authenticator Authenticator
+	// ProtectLastMethod refuses the command where it would leave the user without
+	// any method that multi-factor authentication can use. Nil means true where
+	// Authenticator removes registrations, and false otherwise.
+	ProtectLastMethod *bool
+	// Expect makes the command depend on what the directory holds: where any part
+	// of it is something else, the command is refused. Nil expects nothing.
+	Expect *Expectation
 	// Run is the id of the bulk load that the command belongs to, empty for an
 	// event. Row is its row in that load's file as a spreadsheet counts it,
 	// zero for none.
@@ -54,6 +68,22 @@ const (
 // an alternate mobile is accepted only where a mobile exists.
 var PhoneTypes = [...]PhoneType{Mobile, AlternateMobile, Office}
 
+// PhoneMode says what the numbers of a command ask for. A type whose value is
+// [Remove] loses its phone, whatever its number.
+type PhoneMode string
+
+// The phone modes.
+const (
+	// PhoneModeEnsure: the type has this number, added or changed as need be.
+	PhoneModeEnsure PhoneMode = "ensure"
+	// PhoneModeAddOnly: the number is added where the type has none; another
+	// number stays, with a warning. Nothing may be removed by the same command.
+	PhoneModeAddOnly PhoneMode = "add-only"
+	// PhoneModeRemove: the type's phone is removed if it has this number;
+	// another number stays, with a warning.
+	PhoneModeRemove PhoneMode = "remove"
+)
+
 // MFAState is the per-user MFA state
 // (resource type strongAuthenticationRequirements, property perUserMfaState).
 type MFAState string
@@ -78,10 +108,67 @@ const (
 	DefaultVoiceAlternateMobile DefaultMethod = "voiceAlternateMobile"
 	DefaultVoiceOffice          DefaultMethod = "voiceOffice"
 	DefaultSMS                  DefaultMethod = "sms"
+
+	// DefaultNone is that of a user without a default method. It can be expected,
+	// never asked for: Microsoft Graph knows no way to set it.
+	DefaultNone DefaultMethod = "none"
 )
 
-// Authenticator is the part of a command about Microsoft Authenticator.
+// DefaultMethodMode says when a command may change the default method.
+type DefaultMethodMode string
+
+// The modes of the default method. The order of strength is push, oath, sms,
+// voice; the three voice methods are equal.
+const (
+	// DefaultModeKeep: the default is never changed. What would need that is
+	// refused. It goes with no DefaultMethod.
+	DefaultModeKeep DefaultMethodMode = "keep"
+	// DefaultModeOnlyIfNone: DefaultMethod is set only where no default is.
+	DefaultModeOnlyIfNone DefaultMethodMode = "only-if-none"
+	// DefaultModeMostSecure: DefaultMethod is set unless the present default is
+	// stronger, which then stays, with a warning. Without a DefaultMethod the
+	// strongest that the user has once the command is done takes its place.
+	DefaultModeMostSecure DefaultMethodMode = "most-secure"
+	// DefaultModeForce: DefaultMethod is set even if it is weaker.
+	DefaultModeForce DefaultMethodMode = "force"
+)
+
+// Authenticator is the part of a command about Microsoft Authenticator. What any
+// of its members selects is removed; what none selects stays.
 type Authenticator struct {
-	// Remove lists the method ids of the registrations to remove.
+	// Remove lists the method ids of registrations to remove.
 	Remove []string
+	// RemoveNamed lists display names of devices, such as "Pixel 8", whose
+	// registrations go. Upper and lower case do not matter.
+	RemoveNamed []string
+	// RemoveOlderThanDays removes registrations made more than so many days ago;
+	// zero removes none for its age. One whose date is unknown stays, with a
+	// warning.
+	RemoveOlderThanDays int
+	// RemoveAll removes every registration.
+	RemoveAll bool
+}
+
+// Removes tells whether any registration is asked to go.
+func (a Authenticator) Removes() bool {
+	return len(a.Remove) > 0 || len(a.RemoveNamed) > 0 || a.RemoveOlderThanDays > 0 || a.RemoveAll
+}
+
+// Expectation is what a publisher believes the directory to hold. A part that is
+// absent may be anything.
+type Expectation struct {
+	// Phones holds the expected number per phone type, compared without
+	// formatting; Remove expects that there is no phone of that type.
+	Phones Phones
+	// SMSSignIn expects sign-in by text message to be on or off.
+	SMSSignIn *bool
+	// PerUserMFAState is the expected state, exactly.
+	PerUserMFAState MFAState
+	// DefaultMethod is the expected default method, DefaultNone for none.
+	DefaultMethod DefaultMethod
+}
+
+// expectsNothing tells whether no part is named.
+func (e *Expectation) expectsNothing() bool {
+	return len(e.Phones) == 0 && e.SMSSignIn == nil && e.PerUserMFAState == "" && e.DefaultMethod == ""
 }

@@ -3,6 +3,7 @@ package messages
 import (
 	"math"
 	"strconv"
+	"strings"
 )
 
 // maxRow is the highest row that a command or an outcome may carry.
@@ -13,11 +14,13 @@ const maxRow = math.MaxInt32
 // the schema.
 var (
 	commandMembers = []string{
-		"tenant", "user", "phones", "smsSignIn", "perUserMfaState",
-		"defaultMethod", "authenticator", "run", "row",
+		"tenant", "user", "phones", "phoneMode", "smsSignIn", "perUserMfaState",
+		"defaultMethod", "defaultMethodMode", "authenticator", "protectLastMethod",
+		"expect", "run", "row",
 	}
 	phoneMembers         = []string{string(Mobile), string(AlternateMobile), string(Office)}
-	authenticatorMembers = []string{"remove"}
+	authenticatorMembers = []string{"remove", "removeNamed", "removeOlderThanDays", "removeAll"}
+	expectMembers        = []string{"phones", "smsSignIn", "perUserMfaState", "defaultMethod"}
 )
 
 // DecodeCommand reads a command's data alone, {"tenant":…,"user":…}, without
@@ -58,16 +61,23 @@ func (r *reader) command() (c Command) {
 		case "user":
 			c.User = r.text(word)
 		case "phones":
-			c.Phones = r.phones()
+			c.Phones = r.phones("a string, or null to remove the phone")
+		case "phoneMode":
+			c.PhoneMode = PhoneMode(r.text(word))
 		case "smsSignIn":
-			on := r.boolean()
-			c.SMSSignIn = &on
+			c.SMSSignIn = r.choice()
 		case "perUserMfaState":
 			c.PerUserMFAState = MFAState(r.text(word))
 		case "defaultMethod":
 			c.DefaultMethod = DefaultMethod(r.text(word))
+		case "defaultMethodMode":
+			c.DefaultMethodMode = DefaultMethodMode(r.text(word))
 		case "authenticator":
 			c.Authenticator = r.authenticator()
+		case "protectLastMethod":
+			c.ProtectLastMethod = r.choice()
+		case "expect":
+			c.Expect = r.expectation()
 		case "run":
 			c.Run = r.text(word)
 		case "row":
@@ -77,14 +87,21 @@ func (r *reader) command() (c Command) {
 	return c
 }
 
-func (r *reader) phones() Phones {
+// choice takes true or false where absence says a third thing.
+func (r *reader) choice() *bool {
+	on := r.boolean()
+	return &on
+}
+
+// phones takes numbers per type. want says what each may be.
+func (r *reader) phones(want string) Phones {
 	phones := make(Phones, len(phoneMembers))
 	for member := range r.object(phoneMembers) {
 		if r.null() {
 			phones[PhoneType(member)] = Remove
 			continue
 		}
-		phones[PhoneType(member)] = r.text("a string, or null to remove the phone")
+		phones[PhoneType(member)] = r.text(want)
 	}
 	if len(phones) == 0 {
 		r.fail("must hold at least one phone type, or be absent")
@@ -94,24 +111,56 @@ func (r *reader) phones() Phones {
 
 func (r *reader) authenticator() (a Authenticator) {
 	empty := true
-	for range r.object(authenticatorMembers) {
+	for member := range r.object(authenticatorMembers) {
 		empty = false
-		a.Remove = r.methodIDs()
+		switch member {
+		case "remove":
+			a.Remove = r.texts("id")
+		case "removeNamed":
+			a.RemoveNamed = r.texts("name")
+		case "removeOlderThanDays":
+			if a.RemoveOlderThanDays = r.whole(maxAge); a.RemoveOlderThanDays == 0 {
+				r.fail("must be at least 1")
+			}
+		case "removeAll":
+			if a.RemoveAll = r.boolean(); !a.RemoveAll {
+				r.fail("must be true, or be absent")
+			}
+		}
 	}
 	if empty {
-		r.fail("must hold remove, or be absent")
+		r.fail("must hold at least one of " + strings.Join(authenticatorMembers, ", ") + ", or be absent")
 	}
 	return a
 }
 
-func (r *reader) methodIDs() (ids []string) {
+// texts takes an array of strings that is not empty. what names one of them.
+func (r *reader) texts(what string) (texts []string) {
 	for range r.elements {
-		ids = append(ids, r.text("a string"))
+		texts = append(texts, r.text("a string"))
 	}
-	if len(ids) == 0 {
-		r.fail("must hold at least one id")
+	if len(texts) == 0 {
+		r.fail("must hold at least one " + what)
 	}
-	return ids
+	return texts
+}
+
+func (r *reader) expectation() *Expectation {
+	const word = "a string"
+	e := new(Expectation)
+	for member := range r.object(expectMembers) {
+		switch member {
+		case "phones":
+			e.Phones = r.phones("a string, or null to expect no phone")
+		case "smsSignIn":
+			e.SMSSignIn = r.choice()
+		case "perUserMfaState":
+			e.PerUserMFAState = MFAState(r.text(word))
+		case "defaultMethod":
+			e.DefaultMethod = DefaultMethod(r.text(word))
+		}
+	}
+	return e
 }
 
 // appendCommand appends the data JSON of a command that checkCommand passes.
@@ -120,16 +169,14 @@ func appendCommand(b []byte, c *Command) []byte {
 	b = appendText(b, "tenant", c.Tenant)
 	b = appendText(b, "user", c.User)
 	b = appendPhones(b, c.Phones)
-	if c.SMSSignIn != nil {
-		b = appendBool(b, "smsSignIn", *c.SMSSignIn)
-	}
+	b = appendText(b, "phoneMode", string(c.PhoneMode))
+	b = appendChoice(b, "smsSignIn", c.SMSSignIn)
 	b = appendText(b, "perUserMfaState", string(c.PerUserMFAState))
 	b = appendText(b, "defaultMethod", string(c.DefaultMethod))
-	if len(c.Authenticator.Remove) > 0 {
-		b = append(appendName(b, "authenticator"), '{')
-		b = appendTexts(b, "remove", c.Authenticator.Remove)
-		b = append(b, '}')
-	}
+	b = appendText(b, "defaultMethodMode", string(c.DefaultMethodMode))
+	b = appendAuthenticator(b, &c.Authenticator)
+	b = appendChoice(b, "protectLastMethod", c.ProtectLastMethod)
+	b = appendExpectation(b, c.Expect)
 	b = appendText(b, "run", c.Run)
 	b = appendNumber(b, "row", c.Row)
 	return append(b, '}')
@@ -150,5 +197,35 @@ func appendPhones(b []byte, phones Phones) []byte {
 			b = appendText(b, string(t), number)
 		}
 	}
+	return append(b, '}')
+}
+
+func appendAuthenticator(b []byte, a *Authenticator) []byte {
+	if !a.Removes() {
+		return b
+	}
+	b = append(appendName(b, "authenticator"), '{')
+	if len(a.Remove) > 0 {
+		b = appendTexts(b, "remove", a.Remove)
+	}
+	if len(a.RemoveNamed) > 0 {
+		b = appendTexts(b, "removeNamed", a.RemoveNamed)
+	}
+	b = appendNumber(b, "removeOlderThanDays", a.RemoveOlderThanDays)
+	if a.RemoveAll {
+		b = appendBool(b, "removeAll", true)
+	}
+	return append(b, '}')
+}
+
+func appendExpectation(b []byte, e *Expectation) []byte {
+	if e == nil {
+		return b
+	}
+	b = append(appendName(b, "expect"), '{')
+	b = appendPhones(b, e.Phones)
+	b = appendChoice(b, "smsSignIn", e.SMSSignIn)
+	b = appendText(b, "perUserMfaState", string(e.PerUserMFAState))
+	b = appendText(b, "defaultMethod", string(e.DefaultMethod))
 	return append(b, '}')
 }

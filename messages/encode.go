@@ -72,5 +72,11 @@ func (e *Event) sizeHint() int {
 	for _, id := range c.Authenticator.Remove {
 		size += len(id) + len(`"",`)
 	}
+	for _, name := range c.Authenticator.RemoveNamed {
+		size += len(name) + len(`"",`)
+	}
+	if c.Expect != nil {
+		size += 256
+	}
 	return size
 }

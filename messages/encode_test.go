@@ -170,6 +170,15 @@ func TestEncodeRefusesWhatDecodeWould(t *testing.T) {
 		{"phone type unknown", func(e *messages.Event) { e.Command.Phones = messages.Phones{"home": "1"} }, messages.ReasonMalformed, "$.data.phones", "has an unknown phone type"},
 		{"empty id of a method", func(e *messages.Event) { e.Command.Authenticator.Remove = []string{""} }, messages.ReasonMalformed, "$.data.authenticator.remove[0]", "must not be empty"},
 		{"state unknown", func(e *messages.Event) { e.Command.PerUserMFAState = "on" }, messages.ReasonMalformed, "$.data.perUserMfaState", "must be one of"},
+		{"phone mode unknown", func(e *messages.Event) {
+			e.Command.Phones, e.Command.PhoneMode = messages.Phones{"mobile": "1"}, "replace"
+		}, messages.ReasonMalformed, "$.data.phoneMode", "must be one of"},
+		{"age negative", func(e *messages.Event) { e.Command.Authenticator.RemoveOlderThanDays = -1 }, messages.ReasonMalformed, "$.data.authenticator.removeOlderThanDays", "must be a whole number from 1 to 36500"},
+		{"expects nothing", func(e *messages.Event) { e.Command.Expect = &messages.Expectation{Phones: messages.Phones{}} }, messages.ReasonMalformed, "$.data.expect", "must hold at least one of"},
+		{"expected phone type unknown", func(e *messages.Event) {
+			e.Command.Expect = &messages.Expectation{Phones: messages.Phones{"home": "1"}}
+		}, messages.ReasonMalformed, "$.data.expect.phones", "has an unknown phone type"},
+		{"default none is not to be had", func(e *messages.Event) { e.Command.DefaultMethod = messages.DefaultNone }, messages.ReasonMalformed, "$.data.defaultMethod", "must be one of"},
 		{"row negative", func(e *messages.Event) { e.Command.Row = -1 }, messages.ReasonMalformed, "$.data.row", "must be a whole number from 0 to 2147483647"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -257,9 +266,14 @@ func TestTheLongestEventFits(t *testing.T) {
 	e.Command.Tenant, e.Command.User, e.Command.Run = text(253), text(256), text(128)
 	e.Command.Row = 1<<31 - 1
 	e.Command.Phones = messages.Phones{messages.Mobile: number, messages.AlternateMobile: number, messages.Office: number}
-	e.Command.Authenticator.Remove = nil
+	e.Command.Expect.Phones = e.Command.Phones
+	e.Command.PhoneMode, e.Command.DefaultMethodMode = messages.PhoneModeAddOnly, messages.DefaultModeOnlyIfNone
+	e.Command.Authenticator = messages.Authenticator{RemoveOlderThanDays: 36_500, RemoveAll: true}
 	for i := range 50 {
 		e.Command.Authenticator.Remove = append(e.Command.Authenticator.Remove, text(126)+strconv.Itoa(10+i))
+	}
+	for i := range 20 {
+		e.Command.Authenticator.RemoveNamed = append(e.Command.Authenticator.RemoveNamed, text(126)+strconv.Itoa(10+i))
 	}
 	m, err := e.Structured()
 	if err != nil {

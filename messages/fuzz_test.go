@@ -80,6 +80,8 @@ func FuzzDecodeBinary(f *testing.F) {
 // same event.
 func FuzzEncode(f *testing.F) {
 	f.Add("A1", "/hr", int64(1777883400), "contoso.example", "jan@contoso.example", "+31 612345678", true, "enabled", "sms", "id", "r1", 2)
+	f.Add("A1", "/hr", int64(1777883400), "contoso.example", "jan@contoso.example", "", false, "enforced", "push", "Pixel 8", "remove", 2)
+	f.Add("A1", "/hr", int64(1777883400), "contoso.example", "jan@contoso.example", "1", true, "disabled", "none", "id", "force", 365)
 	f.Add("A1", "/hr", int64(-62135596800), "a", "ö\"\\\n", "", false, "", "", "", "", 0)
 	f.Add("\u2028", "<&>", int64(253402300800), "\x7f", "\x00", "\t", false, "on", "email", "/", "\u0085", -1)
 	f.Fuzz(func(t *testing.T, id, source string, at int64, tenant, user, number string, on bool, state, method, remove, run string, row int) {
@@ -92,7 +94,14 @@ func FuzzEncode(f *testing.F) {
 			},
 		}
 		if remove != "" {
-			e.Command.Authenticator.Remove = []string{remove}
+			e.Command.Authenticator.Remove, e.Command.Authenticator.RemoveNamed = []string{remove}, []string{remove}
+			e.Command.Authenticator.RemoveOlderThanDays, e.Command.Authenticator.RemoveAll = row, on
+			e.Command.PhoneMode, e.Command.DefaultMethodMode = messages.PhoneMode(run), messages.DefaultMethodMode(run)
+			e.Command.ProtectLastMethod = &on
+			e.Command.Expect = &messages.Expectation{
+				Phones: messages.Phones{messages.Office: number}, SMSSignIn: &on,
+				PerUserMFAState: messages.MFAState(state), DefaultMethod: messages.DefaultMethod(method),
+			}
 		}
 		m, err := e.Structured()
 		if err != nil {

@@ -41,6 +41,14 @@ func appendBool(b []byte, name string, value bool) []byte {
 	return strconv.AppendBool(appendName(b, name), value)
 }
 
+// appendChoice leaves out a choice that was not made.
+func appendChoice(b []byte, name string, value *bool) []byte {
+	if value == nil {
+		return b
+	}
+	return appendBool(b, name, *value)
+}
+
 func appendNumber(b []byte, name string, n int) []byte {
 	if n == 0 {
 		return b

@@ -263,7 +263,10 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	_, span = w.telemetry.stage(ctx, "plan")
 	defer span.End()
 	plan, err = MakePlan(state, wanted)
-	return plan, stale, err
+	if err != nil {
+		return plan, stale, err
+	}
+	return plan, stale, w.keep(ctx, c, state, plan)
 }
 
 // reconsider makes the next attempt ask again who the user is: under the same

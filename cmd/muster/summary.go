@@ -16,20 +16,23 @@ import (
 )
 
 // summary is what became of a run. Rows = Accepted + Rejected, and Accepted =
-// Applied + Unchanged + DeadLettered + Failed.
+// Applied + Unchanged + DeadLettered + Failed + Skipped.
 type summary struct {
-	Run          string         `json:"run"`
-	Rows         int            `json:"rows"`
-	Accepted     int            `json:"accepted"`
-	Rejected     int            `json:"rejected"`
-	Applied      int            `json:"applied"`
-	Unchanged    int            `json:"unchanged"`
-	DeadLettered int            `json:"dead_lettered"`
-	Failed       int            `json:"failed"`
-	ByReason     map[string]int `json:"by_reason"`
-	Warnings     map[string]int `json:"warnings"`
-	Seconds      float64        `json:"seconds"`
-	Graph        graphSummary   `json:"graph"`
+	Run          string `json:"run"`
+	Rows         int    `json:"rows"`
+	Accepted     int    `json:"accepted"`
+	Rejected     int    `json:"rejected"`
+	Applied      int    `json:"applied"`
+	Unchanged    int    `json:"unchanged"`
+	DeadLettered int    `json:"dead_lettered"`
+	Failed       int    `json:"failed"`
+	// Skipped are those whose user was changed by somebody else, where that is
+	// no failure.
+	Skipped  int            `json:"skipped,omitempty"`
+	ByReason map[string]int `json:"by_reason"`
+	Warnings map[string]int `json:"warnings"`
+	Seconds  float64        `json:"seconds"`
+	Graph    graphSummary   `json:"graph"`
 }
 
 // graphSummary is what the run cost in Graph requests.
@@ -105,6 +108,17 @@ func (t *tally) total(load loadSummary, stats graphclient.Stats, took time.Durat
 	return s
 }
 
+// reasonChangedSince is the reason of a command whose expectation does not hold.
+const reasonChangedSince = "ChangedSince"
+
+// skip counts the commands that were refused for the reason as skipped.
+func (s *summary) skip(reason string) {
+	n := s.ByReason[reason]
+	delete(s.ByReason, reason)
+	s.Skipped += n
+	s.DeadLettered -= n
+}
+
 // write leaves the summary in a file.
 func (s summary) write(name string) error {
 	raw, err := json.MarshalIndent(s, "", "  ")
@@ -128,6 +142,7 @@ func (s summary) print(w io.Writer) error {
 	line(s.Applied, "applied", "Microsoft Graph was changed and holds what the row says")
 	line(s.Unchanged, "unchanged", "it held that already; nothing was written")
 	line(s.Rejected, "rejected", "not sent: the row itself is wrong")
+	line(s.Skipped, "skipped", "changed since by somebody else; left alone")
 	line(s.DeadLettered, "dead-lettered", "can never work for this user")
 	line(s.Failed, "failed", "not done")
 	if len(s.ByReason) > 0 {

@@ -15,6 +15,7 @@ import (
 // workFlags say how commands are worked on, by worker and apply alike.
 type workFlags struct {
 	graphFlags
+	ledger            ledgerFlags
 	concurrency       int
 	grace, firstPause time.Duration
 	outcomes          string
@@ -23,6 +24,7 @@ type workFlags struct {
 func (f *workFlags) add(cmd *cobra.Command) {
 	f.graphFlags.add(cmd)
 	f.graphFlags.addNumbers(cmd)
+	f.ledger.add(cmd)
 	fs := cmd.Flags()
 	fs.IntVar(&f.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
@@ -105,7 +107,12 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 		return err
 	}
 	defer closeFile(&err)
-	w, source, err := buildWorker(ctx, p, namespace, f, report)
+	keep, closeLedger, err := f.ledger.open(p)
+	if err != nil {
+		return err
+	}
+	defer closeLedger(&err)
+	w, source, err := buildWorker(ctx, p, namespace, f, report, keep)
 	if err != nil {
 		return err
 	}
@@ -129,7 +136,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 
 // buildWorker makes a worker for one queue. It looks into the queue first, so
 // that a wrong name or a missing right is an error at the start.
-func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report reporter) (*worker.Worker, *servicebus.Source, error) {
+func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report reporter, keep worker.Ledger) (*worker.Worker, *servicebus.Source, error) {
 	client, err := f.client(p)
 	if err != nil {
 		return nil, nil, err
@@ -142,6 +149,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		return nil, nil, errors.Join(fmt.Errorf("look into queue %s: %w", f.queue, err), source.Close(context.WithoutCancel(ctx)))
 	}
 	opts := f.options(p, f.queue, report)
+	opts.Ledger = keep
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

@@ -78,6 +78,11 @@ var everyCall = []struct {
 			_, err := d.AuthenticatorMethods(ctx, u)
 			return err
 		}},
+	{"Methods", "GET", "/v1.0/users/{u}/authentication/methods", "",
+		func(ctx context.Context, d *graphclient.Directory, u string) error {
+			_, err := d.Methods(ctx, u)
+			return err
+		}},
 	{"DeleteAuthenticatorMethod", "DELETE", "/v1.0/users/{u}/authentication/microsoftAuthenticatorMethods/" + userGUID, "",
 		func(ctx context.Context, d *graphclient.Directory, u string) error {
 			return d.DeleteAuthenticatorMethod(ctx, u, userGUID)

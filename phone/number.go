@@ -28,3 +28,11 @@ func (t text) key() text {
 	}
 	return t
 }
+
+// IsMasked reports whether some digits of a number are hidden, as in
+// "+31 ******78". That is how Microsoft Graph shows numbers to a person with the
+// role Authentication Administrator (phoneAuthenticationMethod, "Get").
+func IsMasked(s string) bool {
+	_, refusal := scan(s)
+	return refusal != nil && refusal.Reason == ReasonMasked
+}

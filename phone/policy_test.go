@@ -106,3 +106,20 @@ func TestReasons(t *testing.T) {
 		t.Errorf("%d reasons, want %d", got, want)
 	}
 }
+
+func TestIsMasked(t *testing.T) {
+	for s, want := range map[string]bool{
+		"+31 ******78":        true,
+		"+1 ********01":       true,
+		"+1 XXXXXXXX89":       true,
+		"+31 612345678":       false,
+		"+1 2065550101x12":    false,
+		"+1 (206) 555 01 #12": false,
+		"":                    false,
+		"call the desk":       false,
+	} {
+		if got := phone.IsMasked(s); got != want {
+			t.Errorf("IsMasked(%q) = %t, want %t", s, got, want)
+		}
+	}
+}

@@ -16,7 +16,7 @@ func (t *Tenant) see(c *call) (*record, *refusal) {
 	if r == nil {
 		return nil, userNotFound(c.user)
 	}
-	return r, nil
+	return t.shown(r), nil
 }
 
 // change applies a write to the user of the call and counts it where it asked

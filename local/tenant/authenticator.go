@@ -19,7 +19,8 @@ func (r *record) deleteAuthenticator(methodID string) *refusal {
 	if i < 0 {
 		return alreadyGone(methodID)
 	}
-	isDefault := defaultIsAuthenticator(r.DefaultMethod) && len(r.Authenticator) == 1
+	isDefault := defaultIsAuthenticator(r.DefaultMethod) && len(r.Authenticator) == 1 &&
+		!(r.DefaultMethod == "oath" && r.generatesCodes())
 	if isDefault && r.methodCount() > 1 {
 		return isDefaultMethod(methodID)
 	}

@@ -183,3 +183,14 @@ func (d *directory) snapshot() []User {
 	})
 	return users
 }
+
+// user returns what the directory really holds of a user.
+func (d *directory) user(idOrUPN string) (User, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	e := d.find(idOrUPN)
+	if e == nil {
+		return User{}, false
+	}
+	return e.current.clone(), true
+}

@@ -29,6 +29,9 @@ func (t *Tenant) listMethods(c *call) reply {
 		b = append(b, `,`+odataType+`microsoftAuthenticatorAuthenticationMethod",`...)
 		b = r.Authenticator[i].append(b)
 	}
+	for i := range r.OtherMethods {
+		b = r.appendOther(append(b, `,`+odataType...), i)
+	}
 	return ok(append(b, "]}"...))
 }
 
@@ -44,6 +47,11 @@ func (t *Tenant) getMethod(c *call) reply {
 	}
 	if i := r.authenticatorIndex(c.id); i >= 0 {
 		return ok(r.Authenticator[i].append(append(b, `microsoftAuthenticatorAuthenticationMethod",`...)))
+	}
+	for i := range r.OtherMethods {
+		if strings.EqualFold(c.id, r.otherMethodID(i)) {
+			return ok(r.appendOther(b, i))
+		}
 	}
 	if strings.EqualFold(c.id, passwordMethodID) {
 		return ok(appendPassword(append(b, `passwordAuthenticationMethod",`...)))

@@ -29,6 +29,9 @@ type Options struct {
 	// RequireToken refuses a request without a bearer token with 401. Any
 	// token is accepted.
 	RequireToken bool
+	// HideNumbers shows phone numbers only in part, as the service does to a
+	// person with the role Authentication Administrator.
+	HideNumbers bool
 	// Deny lists the operations that are refused from the beginning.
 	Deny []Denial
 	// Now is the clock. Nil means time.Now.

@@ -123,7 +123,7 @@ func (t *Tenant) postPhone(c *call) reply {
 	if no != nil {
 		return t.refuse(c, no)
 	}
-	return reply{status: http.StatusCreated, body: r.phoneEntity(c, *kind)}
+	return reply{status: http.StatusCreated, body: t.shown(r).phoneEntity(c, *kind)}
 }
 
 func (t *Tenant) patchPhone(c *call) reply {

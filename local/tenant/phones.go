@@ -79,13 +79,28 @@ func (r *record) addPhone(t phoneType, number string, owners numberOwners) *refu
 	if t == alternateMobile && r.Phones.Mobile == "" {
 		return refuse(http.StatusBadRequest, "badRequest", "An alternateMobile phone method can't be added before the user has a mobile phone method.")
 	}
+	if no := r.mayWrite(t); no != nil {
+		return no
+	}
 	return r.setPhone(t, number, owners)
+}
+
+// mayWrite refuses the office phone of a user whose on-premises directory masters
+// it. The status is an assumption; that it is refused is not.
+func (r *record) mayWrite(t phoneType) *refusal {
+	if t == office && r.OfficeMastered {
+		return refuse(http.StatusBadRequest, "badRequest", "The office phone of the user is mastered on-premises and can't be changed.")
+	}
+	return nil
 }
 
 // changePhone is PATCH phoneMethods/{id}.
 func (r *record) changePhone(t phoneType, number string, owners numberOwners) *refusal {
 	if r.Phones.number(t) == "" {
 		return methodNotFound(t.methodID())
+	}
+	if no := r.mayWrite(t); no != nil {
+		return no
 	}
 	return r.setPhone(t, number, owners)
 }
@@ -110,6 +125,9 @@ func (r *record) setPhone(t phoneType, number string, owners numberOwners) *refu
 func (r *record) deletePhone(t phoneType) *refusal {
 	if r.Phones.number(t) == "" {
 		return alreadyGone(t.methodID())
+	}
+	if no := r.mayWrite(t); no != nil {
+		return no
 	}
 	if t == mobile && r.Phones.AlternateMobile != "" {
 		return refuse(http.StatusBadRequest, "badRequest", "The mobile phone method can't be deleted while the user has an alternateMobile phone method.")

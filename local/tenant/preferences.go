@@ -25,7 +25,7 @@ func defaultIsAuthenticator(method string) bool {
 // canPrefer tells whether the user has the method that a default stands for.
 func (u User) canPrefer(method string) bool {
 	if defaultIsAuthenticator(method) {
-		return len(u.Authenticator) > 0
+		return len(u.Authenticator) > 0 || method == "oath" && u.generatesCodes()
 	}
 	t := defaultPhone(method)
 	return t != "" && u.Phones.number(t) != ""

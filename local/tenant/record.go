@@ -14,7 +14,7 @@ type record struct {
 // methodCount counts the methods that a second factor can be, so not the
 // password.
 func (u User) methodCount() int {
-	n := len(u.Authenticator)
+	n := len(u.Authenticator) + u.otherFactors()
 	for _, t := range phoneTypes {
 		if u.Phones.number(t) != "" {
 			n++

@@ -181,6 +181,35 @@ func TestRules(t *testing.T) {
 			status: 204, after: func(u *tenant.User) { u.Authenticator, u.DefaultMethod = nil, "" },
 		},
 		{
+			name: "delete the last Authenticator while codes come from elsewhere too", method: "DELETE", path: "microsoftAuthenticatorMethods/" + appID,
+			user:   tenant.User{Authenticator: oneAuthenticator, OtherMethods: []string{"softwareOath"}, DefaultMethod: "oath"},
+			status: 204, after: func(u *tenant.User) { u.Authenticator = nil },
+		},
+		{
+			name: "delete the default phone beside a security key", user: tenant.User{Phones: phones{Mobile: n1}, DefaultMethod: "sms", OtherMethods: []string{"fido2"}},
+			method: "DELETE", path: "phoneMethods/" + mobileID, status: 400, code: "badRequest",
+		},
+		{
+			name: "delete the default phone beside what is no second factor", user: tenant.User{Phones: phones{Mobile: n1}, DefaultMethod: "sms", OtherMethods: []string{"email", "temporaryAccessPass"}},
+			method: "DELETE", path: "phoneMethods/" + mobileID, status: 204, after: func(u *tenant.User) { u.Phones, u.DefaultMethod = phones{}, "" },
+		},
+		{
+			name: "add an office phone that is mastered on-premises", user: tenant.User{OnPremisesSyncEnabled: new(true), OfficeMastered: true},
+			method: "POST", path: "phoneMethods", body: phoneJSON("office", n1), status: 400, code: "badRequest",
+		},
+		{
+			name: "change an office phone that is mastered on-premises", user: tenant.User{Phones: phones{Office: n1}, OnPremisesSyncEnabled: new(true), OfficeMastered: true},
+			method: "PATCH", path: "phoneMethods/" + officeID, body: phoneJSON("office", n2), status: 400, code: "badRequest",
+		},
+		{
+			name: "delete an office phone that is mastered on-premises", user: tenant.User{Phones: phones{Office: n1}, OnPremisesSyncEnabled: new(true), OfficeMastered: true},
+			method: "DELETE", path: "phoneMethods/" + officeID, status: 400, code: "badRequest",
+		},
+		{
+			name: "add a mobile beside an office phone that is mastered on-premises", user: tenant.User{Phones: phones{Office: n1}, OnPremisesSyncEnabled: new(true), OfficeMastered: true},
+			method: "POST", path: "phoneMethods", body: phoneJSON("mobile", n2), status: 201, after: func(u *tenant.User) { u.Phones.Mobile = n2 },
+		},
+		{
 			name: "delete an unknown Authenticator", method: "DELETE", path: "microsoftAuthenticatorMethods/" + appID,
 			status: 404, code: "resourceNotFound", redundant: 1,
 		},

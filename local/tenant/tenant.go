@@ -18,6 +18,7 @@ type Tenant struct {
 	denials       denials
 	tally         *tally
 	requireToken  bool
+	hideNumbers   bool
 	seed          uint64
 	requests      atomic.Uint64 // numbers the request ids
 	now           func() time.Time
@@ -38,6 +39,7 @@ func New(o Options) (*Tenant, error) {
 		faulty:        *o.Probabilities != Probabilities{},
 		tally:         newTally(),
 		requireToken:  o.RequireToken,
+		hideNumbers:   o.HideNumbers,
 		seed:          o.Seed,
 		now:           o.Now,
 		logger:        o.Logger,
@@ -76,3 +78,7 @@ func (t *Tenant) Stats() Stats { return t.tally.snapshot() }
 // Snapshot returns what the directory really holds, without lag, sorted by
 // user principal name.
 func (t *Tenant) Snapshot() []User { return t.directory.snapshot() }
+
+// User returns what the directory really holds of one user, without lag, by
+// object id or user principal name, and whether there is one.
+func (t *Tenant) User(idOrUPN string) (User, bool) { return t.directory.user(idOrUPN) }

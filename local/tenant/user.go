@@ -26,6 +26,9 @@ type User struct {
 	// OnPremisesSyncEnabled is true for a user that is synchronised from Active
 	// Directory, and nil for one that never was.
 	OnPremisesSyncEnabled *bool `json:"onPremisesSyncEnabled,omitempty"`
+	// OfficeMastered tells that the office phone comes from the on-premises
+	// directory and can't be written here. It is for synchronised users.
+	OfficeMastered bool `json:"officeMastered,omitempty"`
 	// Phones are the phone authentication methods.
 	Phones Phones `json:"phones,omitzero"`
 	// SMSSignIn tells that the mobile is registered for signing in by text
@@ -45,6 +48,10 @@ type User struct {
 	SystemPreferred bool `json:"systemPreferred,omitempty"`
 	// Authenticator lists the Microsoft Authenticator registrations.
 	Authenticator []Authenticator `json:"authenticator,omitempty"`
+	// OtherMethods lists further methods by their kind: email, external, fido2,
+	// hardwareOath, platformCredential, softwareOath, temporaryAccessPass,
+	// windowsHelloForBusiness.
+	OtherMethods []string `json:"otherMethods,omitempty"`
 }
 
 // Phones holds the number per phone type, in the form "+31 612345678" or with
@@ -143,6 +150,14 @@ func (u User) withinRules() error {
 	if u.SMSSignIn && (u.Phones.Mobile == "" || !u.SMSSignInAllowed) {
 		faults = append(faults, errors.New("smsSignIn needs a mobile and smsSignInAllowed"))
 	}
+	if u.OfficeMastered && (u.OnPremisesSyncEnabled == nil || !*u.OnPremisesSyncEnabled) {
+		faults = append(faults, errors.New("officeMastered needs onPremisesSyncEnabled"))
+	}
+	for _, kind := range u.OtherMethods {
+		if _, known := otherMethods[kind]; !known {
+			faults = append(faults, errors.New("otherMethods holds an unknown kind"))
+		}
+	}
 	if u.DefaultMethod != "" && !u.canPrefer(u.DefaultMethod) {
 		faults = append(faults, errors.New("defaultMethod is unknown or belongs to a method that the user lacks"))
 	}
@@ -152,6 +167,7 @@ func (u User) withinRules() error {
 // clone returns a copy that shares nothing that a caller could change.
 func (u User) clone() User {
 	u.Authenticator = append([]Authenticator(nil), u.Authenticator...)
+	u.OtherMethods = append([]string(nil), u.OtherMethods...)
 	if u.AccountEnabled != nil {
 		u.AccountEnabled = new(*u.AccountEnabled)
 	}

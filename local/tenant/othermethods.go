@@ -1,0 +1,53 @@
+package tenant
+
+import (
+	"fmt"
+	"slices"
+)
+
+// otherMethods are the kinds of method that a user can have beside phones and
+// Microsoft Authenticator, by the name of their resource type without
+// "AuthenticationMethod", and whether a second factor can be one. An e-mail
+// address serves password reset only; a Temporary Access Pass is a first factor
+// (Microsoft Entra, "What authentication and verification methods are available").
+var otherMethods = map[string]bool{
+	"email":                   false,
+	"external":                true,
+	"fido2":                   true,
+	"hardwareOath":            true,
+	"platformCredential":      true,
+	"softwareOath":            true,
+	"temporaryAccessPass":     false,
+	"windowsHelloForBusiness": true,
+}
+
+// otherFactors counts the other methods that a second factor can be.
+func (u User) otherFactors() int {
+	n := 0
+	for _, kind := range u.OtherMethods {
+		if otherMethods[kind] {
+			n++
+		}
+	}
+	return n
+}
+
+// generatesCodes tells whether something other than Microsoft Authenticator
+// makes one-time codes for the user.
+func (u User) generatesCodes() bool {
+	return slices.Contains(u.OtherMethods, "softwareOath") || slices.Contains(u.OtherMethods, "hardwareOath")
+}
+
+// otherMethodID is the id of the i-th other method.
+func (u User) otherMethodID(i int) string {
+	return UserID(fmt.Sprintf("%s/%s/%d", u.ID, u.OtherMethods[i], i))
+}
+
+// appendOther appends the properties of another method and closes the object.
+// All but the id are left out, as the calls that show one are no part of this
+// tenant.
+func (u User) appendOther(b []byte, i int) []byte {
+	b = append(b, u.OtherMethods[i]...)
+	b = append(b, `AuthenticationMethod","id":`...)
+	return append(appendString(b, u.otherMethodID(i)), '}')
+}

@@ -70,7 +70,7 @@ func rollback(cmd *cobra.Command, p *process, run string, f *rollbackFlags) (err
 	if err != nil {
 		return err
 	}
-	if f.dryRun {
+	if f.dryRun || len(way.events) == 0 {
 		return way.print(cmd.OutOrStdout(), run)
 	}
 	f.strictness = phone.Possible
@@ -89,6 +89,7 @@ func rollback(cmd *cobra.Command, p *process, run string, f *rollbackFlags) (err
 		err = r.work(cmd.Context(), f.say(cmd), len(way.events))
 		total = r.total(f.run, len(way.events), client, started)
 	}
+	total.back = true
 	total.skip(reasonChangedSince)
 	err = errors.Join(err, total.print(cmd.OutOrStdout()), way.tellLost(cmd.OutOrStdout()))
 	if f.summaryFile != "" {
@@ -137,6 +138,11 @@ func (f *rollbackFlags) wayBack(say io.Writer, run string) (*wayBack, error) {
 	w := &wayBack{users: changes.Len()}
 	for c := range changes.All() {
 		w.add(c, f.run, now)
+	}
+	if len(w.events) > 0 {
+		if _, err := w.events[0].Structured(); err != nil {
+			return nil, usageError("%w", err)
+		}
 	}
 	return w, nil
 }

@@ -33,6 +33,8 @@ type summary struct {
 	Warnings map[string]int `json:"warnings"`
 	Seconds  float64        `json:"seconds"`
 	Graph    graphSummary   `json:"graph"`
+
+	back bool // of a rollback, whose commands come from a ledger
 }
 
 // graphSummary is what the run cost in Graph requests.
@@ -138,8 +140,12 @@ func (s summary) print(w io.Writer) error {
 			fmt.Fprintf(w, "%8d  %-14s %s\n", n, what, meaning)
 		}
 	}
-	fmt.Fprintf(w, "\nRun %s\n\n%8d  rows\n", s.Run, s.Rows)
-	line(s.Applied, "applied", "Microsoft Graph was changed and holds what the row says")
+	of, says := "rows", "the row says"
+	if s.back {
+		of, says = "users", "was there before"
+	}
+	fmt.Fprintf(w, "\nRun %s\n\n%8d  %s\n", s.Run, s.Rows, of)
+	line(s.Applied, "applied", "Microsoft Graph was changed and holds what "+says)
 	line(s.Unchanged, "unchanged", "it held that already; nothing was written")
 	line(s.Rejected, "rejected", "not sent: the row itself is wrong")
 	line(s.Skipped, "skipped", "changed since by somebody else; left alone")

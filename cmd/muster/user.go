@@ -26,7 +26,7 @@ with a reason what can never work. Numbers are masked unless --reveal is given.`
 		Args: knownCommand,
 		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(newUserShow(p), newUserHistory(p), newUserSet(p), newUserRemove(p), newUserMFA(p), newUserDefault(p))
+	cmd.AddCommand(newUserShow(p), newUserHistory(p), newUserSet(p), newUserRemove(p), newUserMFA(p), newUserDefault(p), newUserTemporary(p))
 	return cmd
 }
 
@@ -65,6 +65,7 @@ type userState struct {
 	user           graphclient.User
 	phones         []graphclient.PhoneMethod
 	authenticator  []graphclient.AuthenticatorMethod
+	others         []graphclient.Method
 	mfaState       graphclient.MFAState
 	preferences    graphclient.SignInPreferences
 	missing        []missingPart
@@ -92,6 +93,15 @@ func readUser(ctx context.Context, dir *graphclient.Directory, user string) (*us
 	s.authenticator, err = dir.AuthenticatorMethods(ctx, id)
 	if err := s.permit("Microsoft Authenticator registrations", "UserAuthMethod-MicrosoftAuthApp.Read.All", err); err != nil {
 		return nil, err
+	}
+	methods, err := dir.Methods(ctx, id)
+	if err := s.permit("other methods", "UserAuthenticationMethod.Read.All", err); err != nil {
+		return nil, err
+	}
+	for _, m := range methods {
+		if m.Type != graphclient.MethodPhone && m.Type != graphclient.MethodAuthenticator {
+			s.others = append(s.others, m)
+		}
 	}
 	s.mfaState, err = dir.PerUserMFAState(ctx, id)
 	if err := s.permit("per-user MFA state", "Policy.Read.All", err); err != nil {

@@ -70,6 +70,9 @@ func newUserView(s *userState, reveal bool) userView {
 	for _, m := range s.authenticator {
 		v.Authenticator = append(v.Authenticator, authenticatorView{m.ID, m.DisplayName, m.Created, m.PhoneAppVersion})
 	}
+	for _, m := range s.others {
+		v.OtherMethods = append(v.OtherMethods, methodView{string(m.Type), m.ID})
+	}
 	if !s.noSP {
 		v.DefaultMethod, v.SystemPreferred = string(s.preferences.DefaultMethod), &s.preferences.SystemPreferred
 	}

@@ -24,12 +24,32 @@ func (w *Worker) apply(ctx context.Context, c *command, steps []Step) error {
 	for _, step := range steps {
 		err := w.call(ctx, c, step.access(), func(ctx context.Context) error { return w.take(ctx, c, step) })
 		if err != nil {
-			return &stepError{step: step, err: err}
+			return &stepError{step: step, err: w.explain(ctx, c, step, err)}
 		}
 		c.writes++
 		w.memory.note(c.key(), step, time.Now())
 	}
 	return nil
+}
+
+// explain looks at the user where Graph refuses to write an office phone: that of
+// a synchronised user is mastered on-premises (Microsoft Entra, "Phone
+// authentication methods": the office phone of a synchronised user). An error of
+// this look says nothing about the step.
+func (w *Worker) explain(ctx context.Context, c *command, s Step, err error) error {
+	kind := graphclient.KindOf(err)
+	if !s.onPhone() || s.Phone != messages.Office || kind != graphclient.KindInvalid && kind != graphclient.KindPolicy {
+		return err
+	}
+	var user graphclient.User
+	looking := w.call(ctx, c, readUsers, func(ctx context.Context) (err error) {
+		user, err = w.graph.Directory(c.event.Command.Tenant).User(ctx, c.userID)
+		return err
+	})
+	if looking != nil || !user.OnPremisesSyncEnabled {
+		return err
+	}
+	return &Refusal{ReasonOfficePhoneSynced, "Microsoft Graph refuses to write the office phone of a user who is synchronised from an on-premises directory, which masters it: change it there."}
 }
 
 // stepError is the error of one step.

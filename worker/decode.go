@@ -11,10 +11,14 @@ import (
 // refuses the command: half a command is not what the publisher asked for.
 func numbers(c messages.Command, policy phone.Policy) (Wanted, error) {
 	w := Wanted{
-		SMSSignIn:           c.SMSSignIn,
-		MFAState:            c.PerUserMFAState,
-		DefaultMethod:       c.DefaultMethod,
-		RemoveAuthenticator: c.Authenticator.Remove,
+		PhoneMode:         c.PhoneMode,
+		SMSSignIn:         c.SMSSignIn,
+		MFAState:          c.PerUserMFAState,
+		DefaultMethod:     c.DefaultMethod,
+		DefaultMethodMode: c.DefaultMethodMode,
+		Authenticator:     c.Authenticator,
+		ProtectLastMethod: c.ProtectLastMethod,
+		Expect:            readable(c.Expect, policy),
 	}
 	if len(c.Phones) > 0 {
 		w.Phones = make(map[messages.PhoneType]phone.Number, len(c.Phones))
@@ -35,6 +39,24 @@ func numbers(c messages.Command, policy phone.Policy) (Wanted, error) {
 		w.Phones[t] = number
 	}
 	return w, nil
+}
+
+// readable is an expectation with its numbers read by the policy, so that those
+// without a country code can be compared. One that the policy refuses stays as it
+// is: the directory may hold what the policy would not write.
+func readable(e *messages.Expectation, policy phone.Policy) *messages.Expectation {
+	if e == nil || len(e.Phones) == 0 {
+		return e
+	}
+	read := *e
+	read.Phones = make(messages.Phones, len(e.Phones))
+	for t, raw := range e.Phones {
+		read.Phones[t] = raw
+		if number, err := policy.Parse(raw, phone.Use(t)); err == nil {
+			read.Phones[t] = string(number)
+		}
+	}
+	return &read
 }
 
 // traceContext finds the W3C trace context that the publisher sent: in the

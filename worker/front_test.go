@@ -23,6 +23,7 @@ type front struct {
 	writing map[string]int // guarded by mu; writes under way by user
 	written map[string]int // guarded by mu; writes answered with success by user
 	meddle  meddler        // guarded by mu
+	watcher func(string)   // guarded by mu
 }
 
 // meddler may answer a request in the tenant's place; n counts from one those
@@ -54,6 +55,14 @@ func (f *front) use(m meddler) {
 	f.seen = nil
 }
 
+// watch has a watcher told the user of each write, once it is done and before the
+// next one for the user begins.
+func (f *front) watch(told func(userID string)) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.watcher = told
+}
+
 func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	seen := request{at: time.Now(), method: r.Method, path: r.URL.Path}
 	write := r.Method != http.MethodGet
@@ -70,6 +79,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	defer func() {
 		f.mu.Lock()
 		defer f.mu.Unlock()
+		if write && f.watcher != nil {
+			f.watcher(seen.user())
+		}
 		if write {
 			f.writing[seen.user()]--
 			if answer.status/100 == 2 {

@@ -157,7 +157,7 @@ func (w Wanted) parts() []part {
 	if w.MFAState != "" {
 		parts = append(parts, partMFAState)
 	}
-	if w.DefaultMethod != "" {
+	if w.setsDefault() {
 		parts = append(parts, partDefaultMethod)
 	}
 	return parts
@@ -171,7 +171,7 @@ func (w Wanted) without(p part) Wanted {
 	case partMFAState:
 		w.MFAState = ""
 	case partDefaultMethod:
-		w.DefaultMethod = ""
+		w.DefaultMethod, w.DefaultMethodMode = "", ""
 	default:
 		phones := make(map[messages.PhoneType]phone.Number, len(w.Phones))
 		for t, number := range w.Phones {

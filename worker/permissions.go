@@ -24,6 +24,7 @@ const (
 	writePreferences   access = "write sign-in preferences"
 	readAuthenticator  access = "read authenticator registrations"
 	writeAuthenticator access = "write authenticator registrations"
+	readMethods        access = "read methods of all kinds"
 )
 
 // permission is the application permission with the least privilege that gives
@@ -39,6 +40,7 @@ func (a access) permission() string {
 		writePreferences:   "UserAuthenticationMethod.ReadWrite.All",
 		readAuthenticator:  "UserAuthMethod-MicrosoftAuthApp.Read.All",
 		writeAuthenticator: "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All",
+		readMethods:        "UserAuthenticationMethod.Read.All",
 	}[a]
 }
 
@@ -76,11 +78,14 @@ func (w Wanted) accesses() []access {
 		read, write access
 	}{
 		{n.phones, readPhones, ""},
-		{n.preferences, readPreferences, writePreferences},
+		{n.preferences, readPreferences, ""},
 		{n.authenticator, readAuthenticator, ""},
-		{n.mfaState, readMFAState, writeMFAState},
+		{n.methods, readMethods, ""},
+		{n.mfaState, readMFAState, ""},
+		{w.setsDefault() || w.removesMethod(), "", writePreferences},
+		{w.MFAState != "", "", writeMFAState},
 		{len(w.Phones) > 0 || w.SMSSignIn != nil, "", writePhones},
-		{len(w.RemoveAuthenticator) > 0, "", writeAuthenticator},
+		{w.Authenticator.Removes(), "", writeAuthenticator},
 	} {
 		if part.needed {
 			needed = append(needed, part.read, part.write)

@@ -1,37 +1,21 @@
 package worker
 
 import (
-	"fmt"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/muster-mfa/muster/messages"
 	"github.com/muster-mfa/muster/phone"
 )
 
-// Wanted is a command with its numbers in the form that Graph takes.
-type Wanted struct {
-	// Phones holds the wanted number per type; "" asks for removal.
-	Phones              map[messages.PhoneType]phone.Number
-	SMSSignIn           *bool
-	MFAState            messages.MFAState
-	DefaultMethod       messages.DefaultMethod
-	RemoveAuthenticator []string
-}
-
-// removesMethod tells whether the command takes any method away.
-func (w Wanted) removesMethod() bool {
-	for _, number := range w.Phones {
-		if number == messages.Remove {
-			return true
-		}
-	}
-	return len(w.RemoveAuthenticator) > 0
-}
-
 // Plan is the ordered list of Graph writes that takes a user from what is to
 // what is wanted; empty when nothing is to do.
 type Plan struct {
 	Steps []Step
+	// Warnings are codes of what is worth knowing about it, listed in
+	// docs/reasons.md.
+	Warnings []string
 	// Recheck says that the state must be read again before all is decided:
 	// writing a mobile number may have turned SMS sign-in on by itself
 	// (resource type phoneAuthenticationMethod: a number is registered for
@@ -51,16 +35,24 @@ type Refusal struct {
 func (r *Refusal) Error() string { return r.Reason + ": " + r.Hint }
 
 // MakePlan decides what has to be written, in the order that Graph demands:
-// numbers added or changed first, a mobile before an alternate mobile; then the
-// default method, so that it rests on nothing that goes; then removals, the
-// alternate mobile before the mobile; then SMS sign-in and the per-user state.
-// A number that differs is changed in place, never removed and added again.
-func MakePlan(is State, wanted Wanted) (Plan, error) {
-	p := planner{is: is, will: is.clone(), wanted: wanted}
-	for _, decide := range []func() error{p.phones, p.defaultMethod, p.removals, p.smsSignIn, p.mfaState} {
-		if err := decide(); err != nil {
-			return Plan{}, err
+// numbers added or changed first; then the default method, so that it rests on
+// nothing that goes; then removals, the alternate mobile before the mobile; then
+// SMS sign-in and the per-user state. A number that differs is changed in place,
+// never removed and added again. The time is that to which the age of a
+// registration is counted.
+func MakePlan(is State, wanted Wanted, now time.Time) (Plan, error) {
+	p := planner{is: is, will: is.clone(), now: now}
+	err := p.decide(wanted)
+	if wanted.Expect != nil && (err != nil || len(p.plan.Steps) > 0) {
+		if changed := p.meets(wanted.Expect); changed != nil {
+			return Plan{}, changed
 		}
+		if p.unsure(wanted.Expect) {
+			return Plan{Recheck: true}, nil
+		}
+	}
+	if err != nil {
+		return Plan{}, err
 	}
 	return p.plan, nil
 }
@@ -68,8 +60,25 @@ func MakePlan(is State, wanted Wanted) (Plan, error) {
 // planner carries the plan while it grows; will is the state that it leads to.
 type planner struct {
 	is, will State
-	wanted   Wanted
-	plan     Plan
+	now      time.Time
+	// wanted is what the command asks of this user: its modes are applied, so that
+	// a phone that stays as it is is not among Phones.
+	wanted Wanted
+	// going lists the ids of the Authenticator registrations that are removed.
+	going []string
+	plan  Plan
+}
+
+func (p *planner) decide(wanted Wanted) error {
+	p.wanted = wanted
+	for _, decide := range []func() error{
+		p.applyPhoneMode, p.selectRegistrations, p.phones, p.defaultMethod, p.removals, p.lastMethod, p.smsSignIn, p.mfaState,
+	} {
+		if err := decide(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p *planner) add(s Step) {
@@ -77,114 +86,10 @@ func (p *planner) add(s Step) {
 	p.will = p.will.After(s)
 }
 
-func (p *planner) phones() error {
-	for _, t := range messages.PhoneTypes {
-		number, named := p.wanted.Phones[t]
-		if !named || number == messages.Remove {
-			continue
-		}
-		if t == messages.AlternateMobile && !p.mobileStays() {
-			return &Refusal{ReasonAlternateNeedsMobile, "Graph takes an alternate mobile only where a mobile is registered: give a mobile number too."}
-		}
-		have, exists := p.will.Phones[t]
-		switch {
-		case !exists:
-			p.add(Step{Kind: AddPhone, Phone: t, Number: number})
-		case !phone.Equal(have.Number, string(number)):
-			p.add(Step{Kind: ChangePhone, Phone: t, Number: number})
-		}
+func (p *planner) warn(code string) {
+	if !slices.Contains(p.plan.Warnings, code) {
+		p.plan.Warnings = append(p.plan.Warnings, code)
 	}
-	return nil
-}
-
-// mobileStays tells whether the user has a mobile once the command is done.
-func (p *planner) mobileStays() bool {
-	if number, named := p.wanted.Phones[messages.Mobile]; named {
-		return number != messages.Remove
-	}
-	_, exists := p.will.Phones[messages.Mobile]
-	return exists
-}
-
-// defaultMethod comes before removals: Graph refuses to delete the method that
-// is the default while others remain.
-func (p *planner) defaultMethod() error {
-	wanted := p.wanted.DefaultMethod
-	if wanted == "" {
-		return p.keepDefaultAlive()
-	}
-	if !p.survives(wanted) {
-		return &Refusal{ReasonDefaultMethodUnavailable, "The wanted default method needs a method that the user does not have, or that the same command removes."}
-	}
-	if p.is.Default != wanted {
-		p.add(Step{Kind: SetDefault, Default: wanted})
-	}
-	return nil
-}
-
-// keepDefaultAlive finds a default method of at least the same strength where
-// the present one is about to go.
-func (p *planner) keepDefaultAlive() error {
-	current := p.is.Default
-	if !p.wanted.removesMethod() || current == "" || p.survives(current) || !p.exists(current) {
-		return nil
-	}
-	for _, next := range []messages.DefaultMethod{messages.DefaultPush, messages.DefaultSMS, messages.DefaultVoiceAlternateMobile, messages.DefaultVoiceOffice} {
-		if !p.survives(next) {
-			continue
-		}
-		if phoneOf(current) == "" && phoneOf(next) != "" {
-			return &Refusal{ReasonDefaultMethodProtected, "Removing this method would leave a weaker default method: name the defaultMethod that is to take its place."}
-		}
-		p.add(Step{Kind: SetDefault, Default: next})
-		return nil
-	}
-	// Nothing that we know of remains. Graph lets the default go as the last
-	// method, which the alternate mobile can't be: the mobile outlives it.
-	if phoneOf(current) == messages.AlternateMobile && p.exists(messages.DefaultSMS) {
-		p.add(Step{Kind: SetDefault, Default: messages.DefaultSMS})
-	}
-	return nil
-}
-
-// exists tells whether the user has the method behind a default now.
-func (p *planner) exists(m messages.DefaultMethod) bool {
-	if t := phoneOf(m); t != "" {
-		_, ok := p.will.Phones[t]
-		return ok
-	}
-	return len(p.is.Authenticator) > 0
-}
-
-// survives tells whether the user still has the method behind a default once the
-// command is done. For a one-time code it can't be told where there is no
-// Authenticator, since other generators aren't read: Graph then decides.
-func (p *planner) survives(m messages.DefaultMethod) bool {
-	if t := phoneOf(m); t != "" {
-		if number, named := p.wanted.Phones[t]; named && number == messages.Remove {
-			return false
-		}
-		return p.exists(m)
-	}
-	if m == messages.DefaultOath && len(p.is.Authenticator) == 0 {
-		return true
-	}
-	return slices.ContainsFunc(p.is.Authenticator, func(id string) bool {
-		return !slices.Contains(p.wanted.RemoveAuthenticator, id)
-	})
-}
-
-// phoneOf is the phone type that a default method rests on, "" for none.
-func phoneOf(m messages.DefaultMethod) messages.PhoneType {
-	switch m {
-	case messages.DefaultSMS, messages.DefaultVoiceMobile:
-		return messages.Mobile
-	case messages.DefaultVoiceAlternateMobile:
-		return messages.AlternateMobile
-	case messages.DefaultVoiceOffice:
-		return messages.Office
-	}
-	return ""
 }
 
 // removals takes away what is to go, the alternate mobile before the mobile. A
@@ -201,11 +106,8 @@ func (p *planner) removals() error {
 		}
 		steps = append(steps, Step{Kind: DeletePhone, Phone: t})
 	}
-	for _, id := range p.wanted.RemoveAuthenticator {
-		step := Step{Kind: DeleteAuthenticator, MethodID: id}
-		if slices.Contains(p.will.Authenticator, id) && !slices.Contains(steps, step) {
-			steps = append(steps, step)
-		}
+	for _, id := range p.going {
+		steps = append(steps, Step{Kind: DeleteAuthenticator, MethodID: id})
 	}
 	current := p.will.Default
 	for _, last := range []bool{false, true} {
@@ -218,11 +120,13 @@ func (p *planner) removals() error {
 	return nil
 }
 
-// removes tells whether the user has a phone of the type that is to go.
-func (p *planner) removes(t messages.PhoneType) bool {
-	number, named := p.wanted.Phones[t]
-	_, exists := p.will.Phones[t]
-	return named && number == messages.Remove && exists
+// lastMethod refuses a plan that takes something away and leaves nothing.
+func (p *planner) lastMethod() error {
+	removes := slices.ContainsFunc(p.plan.Steps, Step.removes)
+	if !p.wanted.protectsLastMethod() || !removes || p.will.hasFactor() {
+		return nil
+	}
+	return &Refusal{ReasonLastMethod, "The user would be left without any method for multi-factor authentication: register another one first, or set protectLastMethod to false."}
 }
 
 func (p *planner) smsSignIn() error {
@@ -250,9 +154,9 @@ func (p *planner) smsSignIn() error {
 	}
 	switch mobile.SMSSignIn {
 	case SMSNotAllowedByPolicy:
-		return &Refusal{ReasonSMSSignInNotAllowed, "The tenant's SMS sign-in policy does not cover this user: add the user to it, or leave SmsSignIn out."}
+		return &Refusal{ReasonSMSSignInNotAllowed, hintSMSSignInNotAllowed}
 	case SMSNotUnique:
-		return &Refusal{ReasonSMSSignInNotUnique, "Another user of the tenant signs in with the same number, and a number can be used by one user only."}
+		return &Refusal{ReasonSMSSignInNotUnique, hintSMSSignInNotUnique}
 	case SMSNotSupported:
 		return &Refusal{ReasonSMSSignInNotSupported, "SMS sign-in is not supported for this number."}
 	}
@@ -271,48 +175,40 @@ func (p *planner) mfaState() error {
 	return nil
 }
 
-// removesMethodOf tells whether the step takes away what a default rests on.
-func (s Step) removesMethodOf(m messages.DefaultMethod) bool {
-	if s.Kind == DeletePhone {
-		return s.Phone == phoneOf(m)
-	}
-	return s.Kind == DeleteAuthenticator && (m == messages.DefaultPush || m == messages.DefaultOath)
+// removes tells whether the user has a phone of the type that is to go.
+func (p *planner) removes(t messages.PhoneType) bool {
+	number, named := p.wanted.Phones[t]
+	_, exists := p.will.Phones[t]
+	return named && number == messages.Remove && exists
 }
 
-// StepKind is a kind of Graph write.
-type StepKind string
-
-// The kinds of Graph write.
-const (
-	AddPhone            StepKind = "add phone"
-	ChangePhone         StepKind = "change phone"
-	DeletePhone         StepKind = "delete phone"
-	SetDefault          StepKind = "set default method"
-	DeleteAuthenticator StepKind = "delete authenticator"
-	EnableSMS           StepKind = "enable sms sign-in"
-	DisableSMS          StepKind = "disable sms sign-in"
-	SetMFAState         StepKind = "set per-user mfa state"
-)
-
-// Step is one Graph write. Which fields count depends on its kind.
-type Step struct {
-	Kind     StepKind
-	Phone    messages.PhoneType
-	Number   phone.Number
-	Default  messages.DefaultMethod
-	MethodID string
-	MFAState messages.MFAState
+// selectRegistrations finds the Authenticator registrations that are to go.
+func (p *planner) selectRegistrations() error {
+	for _, r := range p.is.Authenticator {
+		switch {
+		case p.selected(r):
+			p.going = append(p.going, r.ID)
+		case p.wanted.Authenticator.RemoveOlderThanDays > 0 && r.Created.IsZero():
+			p.warn(WarningRegistrationDateUnknown)
+		}
+	}
+	return nil
 }
 
-// String names the step without the number.
-func (s Step) String() string {
-	switch s.Kind {
-	case AddPhone, ChangePhone, DeletePhone:
-		return fmt.Sprintf("%s (%s)", s.Kind, s.Phone)
-	case SetDefault:
-		return fmt.Sprintf("%s (%s)", s.Kind, s.Default)
-	case SetMFAState:
-		return fmt.Sprintf("%s (%s)", s.Kind, s.MFAState)
+// selected tells whether a registration is to go.
+func (p *planner) selected(r Registration) bool {
+	a := p.wanted.Authenticator
+	age := time.Duration(a.RemoveOlderThanDays) * 24 * time.Hour
+	old := age > 0 && !r.Created.IsZero() && p.now.Sub(r.Created) > age
+	return a.RemoveAll || old || slices.Contains(a.Remove, r.ID) ||
+		slices.ContainsFunc(a.RemoveNamed, func(name string) bool { return strings.EqualFold(name, r.Name) })
+}
+
+// equal compares a number that Graph returned with a wanted one. A number of
+// which only a part is shown can't be compared.
+func equal(registered string, wanted phone.Number) (bool, error) {
+	if phone.IsMasked(registered) {
+		return false, &Refusal{ReasonNumbersHidden, "Microsoft Graph shows numbers only in part to this credential: use an application permission, or the role Privileged Authentication Administrator."}
 	}
-	return string(s.Kind)
+	return phone.Equal(registered, string(wanted)), nil
 }

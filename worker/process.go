@@ -31,6 +31,7 @@ type command struct {
 	userID   string
 	writes   int
 	warnings []string
+	planned  []string // warnings of the latest plan
 }
 
 // key names the user in the worker's memory.
@@ -262,7 +263,12 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	state, stale = w.memory.overlay(c.key(), state, time.Now())
 	_, span = w.telemetry.stage(ctx, "plan")
 	defer span.End()
-	plan, err = MakePlan(state, wanted)
+	if c.writes > 0 {
+		// What was expected was there, and some of it has been written over since.
+		wanted.Expect = nil
+	}
+	plan, err = MakePlan(state, wanted, time.Now())
+	c.planned = plan.Warnings
 	if err != nil {
 		return plan, stale, err
 	}

@@ -27,6 +27,7 @@ func (r reading) read(ctx context.Context, n needs) (State, error) {
 		{n.phones, readPhones, r.phones},
 		{n.preferences, readPreferences, r.preferences},
 		{n.authenticator, readAuthenticator, r.authenticator},
+		{n.methods, readMethods, r.methods},
 		{n.mfaState, readMFAState, r.mfaState},
 	} {
 		if !part.needed {
@@ -52,14 +53,33 @@ func (r reading) phones(ctx context.Context, s *State) error {
 
 func (r reading) preferences(ctx context.Context, s *State) error {
 	p, err := r.dir.SignInPreferences(ctx, r.userID)
-	s.Default = messages.DefaultMethod(p.DefaultMethod)
+	if p.DefaultMethod != graphclient.DefaultMethod(messages.DefaultNone) {
+		s.Default = messages.DefaultMethod(p.DefaultMethod)
+	}
+	s.SystemPreferred = p.SystemPreferred
 	return err
 }
 
 func (r reading) authenticator(ctx context.Context, s *State) error {
 	methods, err := r.dir.AuthenticatorMethods(ctx, r.userID)
 	for _, m := range methods {
-		s.Authenticator = append(s.Authenticator, m.ID)
+		known := Registration{ID: m.ID, Name: m.DisplayName}
+		if m.Created != nil {
+			known.Created = *m.Created
+		}
+		s.Authenticator = append(s.Authenticator, known)
+	}
+	return err
+}
+
+// methods reads which other methods there are. Phones and registrations have
+// reads of their own, which tell more.
+func (r reading) methods(ctx context.Context, s *State) error {
+	methods, err := r.dir.Methods(ctx, r.userID)
+	for _, m := range methods {
+		if m.Type != graphclient.MethodPhone && m.Type != graphclient.MethodAuthenticator {
+			s.Other = append(s.Other, m.Type)
+		}
 	}
 	return err
 }

@@ -12,6 +12,10 @@ const (
 	ReasonSMSSignInNotAllowed      = "SmsSignInNotAllowed"
 	ReasonSMSSignInNotUnique       = "SmsSignInNotUnique"
 	ReasonSMSSignInNotSupported    = "SmsSignInNotSupported"
+	ReasonChangedSince             = "ChangedSince"
+	ReasonNumbersHidden            = "NumbersHidden"
+	ReasonLastMethod               = "LastMethod"
+	ReasonOfficePhoneSynced        = "OfficePhoneSynced"
 	ReasonRefusedByPolicy          = "RefusedByPolicy"
 	ReasonRefusedByGraph           = "RefusedByGraph"
 	ReasonAccessDenied             = "AccessDenied"
@@ -27,4 +31,22 @@ const (
 	// WarningSuperseded: a part of the command was left out because a newer
 	// command had set it before this one came again.
 	WarningSuperseded = "Superseded"
+	// WarningNumberKept: another number is registered, or one that is hidden, and
+	// the mode of the phones leaves it alone.
+	WarningNumberKept = "NumberKept"
+	// WarningDefaultMethodKept: the default method that the user has stays, because
+	// it is stronger or because the mode says so.
+	WarningDefaultMethodKept = "DefaultMethodKept"
+	// WarningSystemPreferredMethod: the system picks the strongest method for the
+	// user, so that the default method is ignored nearly everywhere.
+	WarningSystemPreferredMethod = "SystemPreferredMethod"
+	// WarningRegistrationDateUnknown: an Authenticator registration stays because
+	// Graph does not tell its age.
+	WarningRegistrationDateUnknown = "RegistrationDateUnknown"
+)
+
+// Hints for what is found out both from what Graph holds and from its refusals.
+const (
+	hintSMSSignInNotAllowed = "The tenant's SMS sign-in policy does not cover this user: add the user to it, or leave SMS sign-in out."
+	hintSMSSignInNotUnique  = "Another user of the tenant signs in with the same number, and a number can be used by one user only."
 )

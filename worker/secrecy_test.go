@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -44,7 +45,11 @@ func (r *rig) secrets() []string {
 		add(u.UserPrincipalName, u.Phones.Mobile, u.Phones.AlternateMobile, u.Phones.Office)
 	}
 	for _, e := range r.published {
-		for _, n := range e.Command.Phones {
+		phones := slices.Collect(maps.Values(e.Command.Phones))
+		if e.Command.Expect != nil {
+			phones = slices.AppendSeq(phones, maps.Values(e.Command.Expect.Phones))
+		}
+		for _, n := range phones {
 			add(e.Command.User, n)
 		}
 	}

@@ -3,6 +3,7 @@ package worker
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/muster-mfa/muster/messages"
@@ -62,7 +63,7 @@ func (c *command) outcome(ctx context.Context, v Verdict) messages.Outcome {
 		Result:    v.Result,
 		Reason:    v.Reason,
 		Detail:    v.Hint,
-		Warnings:  c.warnings,
+		Warnings:  slices.Concat(c.warnings, c.planned),
 		Writes:    c.writes,
 		TraceID:   traceID(ctx),
 		Run:       c.event.Command.Run,

@@ -3,17 +3,58 @@ package worker
 import (
 	"maps"
 	"slices"
+	"time"
 
+	"github.com/muster-mfa/muster/graphclient"
 	"github.com/muster-mfa/muster/messages"
 	"github.com/muster-mfa/muster/phone"
 )
 
 // State is what Graph holds for one user, as far as a command needs it.
 type State struct {
-	Phones        map[messages.PhoneType]Phone
-	MFAState      messages.MFAState
-	Default       messages.DefaultMethod
-	Authenticator []string // method ids
+	Phones   map[messages.PhoneType]Phone
+	MFAState messages.MFAState
+	// Default is the default method, empty for none.
+	Default messages.DefaultMethod
+	// SystemPreferred: the system picks the method, and Default is ignored nearly
+	// everywhere (resource type signInPreferences,
+	// isSystemPreferredAuthenticationMethodEnabled).
+	SystemPreferred bool
+	Authenticator   []Registration
+	// Other lists the kinds of the methods that are neither phones nor
+	// Authenticator registrations, as far as they were read.
+	Other []graphclient.MethodType
+}
+
+// Registration is one registration of Microsoft Authenticator.
+type Registration struct {
+	ID string
+	// Name is the device's display name.
+	Name string
+	// Created is zero where Graph does not tell.
+	Created time.Time
+}
+
+// factors are the kinds of other methods that multi-factor authentication can
+// use (Microsoft Entra, "What authentication and verification methods are
+// available"). A kind that we do not know is none: who relies on it can lose more
+// by our mistake than by a refusal.
+var factors = []graphclient.MethodType{
+	graphclient.MethodExternal, graphclient.MethodFIDO2, graphclient.MethodHardwareOath, graphclient.MethodPlatformCredential,
+	graphclient.MethodSoftwareOath, graphclient.MethodWindowsHello,
+}
+
+// hasFactor tells whether the user has any method that multi-factor
+// authentication can use, as far as methods were read.
+func (s State) hasFactor() bool {
+	return len(s.Phones) > 0 || len(s.Authenticator) > 0 ||
+		slices.ContainsFunc(s.Other, func(m graphclient.MethodType) bool { return slices.Contains(factors, m) })
+}
+
+// generatesCodes tells whether something other than Authenticator is known to
+// make one-time codes for the user.
+func (s State) generatesCodes() bool {
+	return slices.Contains(s.Other, graphclient.MethodSoftwareOath) || slices.Contains(s.Other, graphclient.MethodHardwareOath)
 }
 
 // Phone is one registered number.
@@ -44,6 +85,7 @@ func (s State) clone() State {
 		s.Phones = make(map[messages.PhoneType]Phone)
 	}
 	s.Authenticator = slices.Clone(s.Authenticator)
+	s.Other = slices.Clone(s.Other)
 	return s
 }
 
@@ -60,7 +102,7 @@ func (s State) After(step Step) State {
 	case SetDefault:
 		s.Default = step.Default
 	case DeleteAuthenticator:
-		s.Authenticator = slices.DeleteFunc(s.Authenticator, func(id string) bool { return id == step.MethodID })
+		s.Authenticator = slices.DeleteFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
 	case EnableSMS, DisableSMS:
 		if mobile, ok := s.Phones[messages.Mobile]; ok {
 			mobile.SMSSignIn = SMSNotEnabled
@@ -87,7 +129,7 @@ func (s State) Holds(step Step) bool {
 	case SetDefault:
 		return s.Default == step.Default
 	case DeleteAuthenticator:
-		return !slices.Contains(s.Authenticator, step.MethodID)
+		return !slices.ContainsFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
 	case EnableSMS:
 		return s.Phones[messages.Mobile].SMSSignIn == SMSReady
 	case DisableSMS:
@@ -121,15 +163,20 @@ func (s Step) onSMSSignIn() bool { return s.Kind == EnableSMS || s.Kind == Disab
 
 // needs says which parts of a user's state a command's plan rests on.
 type needs struct {
-	phones, mfaState, preferences, authenticator bool
+	phones, mfaState, preferences, authenticator, methods bool
 }
 
 func needsOf(w Wanted) needs {
 	removal := w.removesMethod()
+	expect := w.Expect
+	if expect == nil {
+		expect = &messages.Expectation{}
+	}
 	return needs{
-		phones:        len(w.Phones) > 0 || w.SMSSignIn != nil || w.DefaultMethod != "" || removal,
-		mfaState:      w.MFAState != "",
-		preferences:   w.DefaultMethod != "" || removal,
-		authenticator: removal || w.DefaultMethod == messages.DefaultPush || w.DefaultMethod == messages.DefaultOath,
+		phones:        len(w.Phones) > 0 || w.SMSSignIn != nil || w.setsDefault() || removal || len(expect.Phones) > 0 || expect.SMSSignIn != nil,
+		mfaState:      w.MFAState != "" || expect.PerUserMFAState != "",
+		preferences:   w.setsDefault() || removal || expect.DefaultMethod != "",
+		authenticator: removal || w.choosesDefault() || w.DefaultMethod == messages.DefaultPush || w.DefaultMethod == messages.DefaultOath,
+		methods:       removal && w.protectsLastMethod() || w.Authenticator.Removes() || w.choosesDefault() || w.DefaultMethod == messages.DefaultOath,
 	}
 }

@@ -109,12 +109,18 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 		}
 		return refused(ReasonUnknownUser, "The tenant has no such user.")
 	case graphclient.KindPolicy:
+		if at != nil && at.step.onSMSSignIn() {
+			if e.Code == graphclient.CodeNotInCloud {
+				return refused(ReasonSMSSignInNotSupported, "Microsoft Graph in this cloud has no SMS sign-in.")
+			}
+			return refused(ReasonSMSSignInNotAllowed, hintSMSSignInNotAllowed)
+		}
 		return refused(ReasonRefusedByPolicy, "A policy of the tenant does not allow this method for the user.")
 	case graphclient.KindDefaultMethod:
 		return refused(ReasonDefaultMethodProtected, "The method is the user's default and can't be removed while others remain: name the defaultMethod that is to take its place.")
 	case graphclient.KindNumberNotUnique:
 		if at != nil && at.step.Kind == EnableSMS {
-			return refused(ReasonSMSSignInNotUnique, "Another user of the tenant signs in with the same number, and a number can be used by one user only.")
+			return refused(ReasonSMSSignInNotUnique, hintSMSSignInNotUnique)
 		}
 	case graphclient.KindInvalid:
 		if at != nil && at.step.Kind == SetDefault {

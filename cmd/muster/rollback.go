@@ -177,7 +177,7 @@ func (w *wayBack) add(c ledger.Change, run string, now time.Time) {
 		wanted bool
 		count  *int
 	}{
-		{command.SMSSignIn != nil, &w.smsSignIn},
+		{command.SMSSignIn != nil && c.Before.SMSSignIn != nil, &w.smsSignIn},
 		{command.PerUserMFAState != "", &w.mfaState},
 		{command.DefaultMethod != "", &w.defaultMethod},
 	} {
@@ -205,7 +205,12 @@ func goBack(c ledger.Change) (command messages.Command, noDefault bool) {
 		command.Phones[messages.PhoneType(t)] = number
 	}
 	mobile, written := before.Phones[string(messages.Mobile)]
-	if before.SMSSignIn != nil && (!written || mobile != "") {
+	switch {
+	case written && mobile == "":
+		// It goes with the number. Saying so makes a second rollback find nothing
+		// to do.
+		command.SMSSignIn = new(false)
+	case before.SMSSignIn != nil:
 		command.SMSSignIn = before.SMSSignIn
 	}
 	if before.PerUserMFAState != nil {
@@ -215,9 +220,13 @@ func goBack(c ledger.Change) (command messages.Command, noDefault bool) {
 	case before.DefaultMethod == nil:
 	case *before.DefaultMethod == "":
 		noDefault = true
+		command.Expect.DefaultMethod = "" // whatever it is, it stays
 	default:
 		command.DefaultMethod = messages.DefaultMethod(*before.DefaultMethod)
 		command.DefaultMethodMode = messages.DefaultModeForce
+	}
+	if e := command.Expect; e.Phones == nil && e.SMSSignIn == nil && e.PerUserMFAState == "" && e.DefaultMethod == "" {
+		command.Expect = nil
 	}
 	return command, noDefault
 }
@@ -238,9 +247,6 @@ func expectation(after ledger.Values) *messages.Expectation {
 	}
 	if after.DefaultMethod != nil {
 		e.DefaultMethod = messages.DefaultMethod(*after.DefaultMethod)
-	}
-	if e.Phones == nil && e.SMSSignIn == nil && e.PerUserMFAState == "" && e.DefaultMethod == "" {
-		return nil
 	}
 	return &e
 }

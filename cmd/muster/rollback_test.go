@@ -24,7 +24,7 @@ func newKey(t testing.TB) string {
 // taken back.
 func TestARunIsTakenBack(t *testing.T) {
 	t.Parallel()
-	l := startLocal(t, "--users", "120", "--quota", "unlimited")
+	l := startLocal(t, "--users", "40", "--quota", "unlimited", "--faults", "none")
 	key := newKey(t)
 	dir := t.TempDir()
 	kept := filepath.Join(dir, "ledger")
@@ -33,7 +33,7 @@ func TestARunIsTakenBack(t *testing.T) {
 
 	var file strings.Builder
 	file.WriteString("user,mobile,OfficePhone,PerUserMfaState\n")
-	for i := 1; i <= 120; i++ {
+	for i := 1; i <= 40; i++ {
 		state := map[bool]string{true: "enforced"}[i%3 == 0]
 		fmt.Fprintf(&file, "user%06d@contoso.example,%s,%s,%s\n", i, fictional(i), fictional(500+i), state)
 	}
@@ -51,7 +51,7 @@ func TestARunIsTakenBack(t *testing.T) {
 		return s
 	}
 	load := run("apply", writeFile(t, "users.csv", file.String()), "--run", "spring", "--rejects", filepath.Join(dir, "rejects"))
-	if load.Applied < 100 || load.Failed+load.DeadLettered > 0 {
+	if load.Applied < 30 || load.Failed+load.DeadLettered > 0 {
 		t.Fatalf("the run: %+v", load)
 	}
 	afterRun := l.users(t)

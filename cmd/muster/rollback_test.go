@@ -3,8 +3,10 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -188,4 +190,31 @@ func TestRollbackSaysWhatHasNoWayBack(t *testing.T) {
 	if r := muster(t, env, "", "rollback", c.Run, "--dry-run").expect(t, 0); !strings.Contains(r.stdout, "1 Microsoft Authenticator registrations stay removed") {
 		t.Errorf("stdout: %s", r.stdout)
 	}
+}
+
+// Whenever the worker is killed, the ledger has what it had begun to change: the
+// run can be taken back whole.
+func TestAKilledRunIsTakenBack(t *testing.T) {
+	t.Parallel()
+	const kills, rows = 4, 200
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	r := rand.New(rand.NewPCG(seed, 0))
+	l := startLocal(t, "--users", strconv.Itoa(rows), "--quota", "unlimited", "--faults", "none", "--lock-duration", "5s", "--max-delivery-count", "1000")
+	before := l.users(t)
+	file, want := killFile(t, r, before, rows)
+	muster(t, l.env(), "", "load", file, "--run", "first").expect(t, 0)
+	var moment countdown
+	env := append(l.env(fast...), newKey(t), "MUSTER_LEDGER="+filepath.Join(t.TempDir(), "ledger"))
+	proxied := append(env, "MUSTER_GRAPH="+proxyGraph(t, l.Graph, moment.pull))
+	for range kills {
+		w := start(t, proxied, nil, "worker")
+		// A row makes about five requests, and each two crossings.
+		moment.set(1+r.Int64N(10*rows/kills), w.kill)
+		w.wait()
+	}
+	muster(t, proxied, "", "worker", "--until-empty").expect(t, 0)
+	compare(t, want, l.users(t))
+	muster(t, env, "", "rollback", "first", "--quiet").expect(t, 0)
+	compareHoldings(t, before, l.users(t))
 }

@@ -17,10 +17,10 @@ import (
 const maxUser = 256
 
 // Command is the command that a row asks for, without tenant and run. An empty
-// cell leaves a thing alone; "-" in a phone's cell removes that phone. Exactly
-// one of command and rejection is of use: the rejection is nil for a row that
-// can be sent.
-func (h Header) Command(row Row, policy phone.Policy) (messages.Command, *Rejection) {
+// cell leaves a thing alone; "-" in a phone's cell removes that phone. The modes
+// are those of rows that give none. Exactly one of command and rejection is of
+// use: the rejection is nil for a row that can be sent.
+func (h Header) Command(row Row, policy phone.Policy, modes Modes) (messages.Command, *Rejection) {
 	if row.Fault != nil {
 		return messages.Command{}, row.Fault
 	}
@@ -33,7 +33,9 @@ func (h Header) Command(row Row, policy phone.Policy) (messages.Command, *Reject
 		DefaultMethod:   word(&c, DefaultMethod, defaultMethods, ReasonInvalidDefaultMethod, hintDefaultMethod),
 		Row:             row.Number,
 	}
-	if c.fault == nil && !c.asked {
+	c.applyModes(&command, modes)
+	command.Authenticator = c.removal()
+	if c.fault == nil && asksNothing(&command) {
 		c.fail("", ReasonNothingToDo, hintNothingToDo)
 	}
 	return command, c.fault
@@ -44,7 +46,6 @@ type interpreter struct {
 	header Header
 	cells  []string
 	policy phone.Policy
-	asked  bool // some cell beside the user holds something
 	fault  *Rejection
 }
 
@@ -65,9 +66,7 @@ func (c *interpreter) cell(f Field) string {
 	if i < 0 {
 		return ""
 	}
-	text := strings.TrimFunc(c.cells[i], func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
-	c.asked = c.asked || text != "" && f != User
-	return text
+	return strings.TrimFunc(c.cells[i], func(r rune) bool { return unicode.IsSpace(r) || unicode.Is(unicode.Cf, r) })
 }
 
 func (c *interpreter) user() string {
@@ -178,4 +177,16 @@ func (c *interpreter) smsSignIn() *bool {
 	}
 	c.fail(SMSSignIn, ReasonInvalidSMSSignIn, hintSMSSignIn)
 	return nil
+}
+
+func (c *interpreter) removal() messages.Authenticator {
+	text := c.cell(RemoveAuthenticator)
+	if text == "" {
+		return messages.Authenticator{}
+	}
+	a, err := ParseRemoval(text)
+	if err != nil {
+		c.fail(RemoveAuthenticator, ReasonInvalidRemoval, hintRemoval)
+	}
+	return a
 }

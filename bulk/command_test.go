@@ -1,6 +1,7 @@
 package bulk_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -17,7 +18,7 @@ const allColumns = "UPN;Mobile;AlternateMobile;OfficePhone;PerUserMfaState;SmsSi
 func interpret(t testing.TB, row string) (messages.Command, *bulk.Rejection) {
 	t.Helper()
 	r := open(t, allColumns+row+"\n")
-	return r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{Region: "NL"})
+	return r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{Region: "NL"}, bulk.Modes{})
 }
 
 func TestCommand(t *testing.T) {
@@ -129,9 +130,124 @@ func TestCommandRejects(t *testing.T) {
 	}
 }
 
+// interpretModes reads one row of modes and removals.
+func interpretModes(t testing.TB, row string, modes bulk.Modes) (messages.Command, *bulk.Rejection) {
+	t.Helper()
+	r := open(t, "UPN,Mobile,DefaultMethod,Phone mode,Default method mode,Remove Authenticator\n"+row+"\n")
+	return r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{}, modes)
+}
+
+func TestCommandModes(t *testing.T) {
+	const user = "anna@contoso.example"
+	const number = "+31 612345678"
+	numbers := messages.Phones{messages.Mobile: number}
+	ofFile := bulk.Modes{Phone: messages.PhoneModeAddOnly, DefaultMethod: messages.DefaultModeForce, ProtectLastMethod: new(true)}
+	for _, tt := range []struct {
+		name, row string
+		modes     bulk.Modes
+		want      messages.Command
+		reason    string
+	}{
+		{"of the row", user + "," + number + ",sms,REMOVE,Force,", bulk.Modes{},
+			messages.Command{Phones: numbers, PhoneMode: messages.PhoneModeRemove, DefaultMethod: messages.DefaultSMS, DefaultMethodMode: messages.DefaultModeForce}, ""},
+		{"of the file", user + "," + number + ",sms,,,", ofFile,
+			messages.Command{Phones: numbers, PhoneMode: messages.PhoneModeAddOnly, DefaultMethod: messages.DefaultSMS, DefaultMethodMode: messages.DefaultModeForce, ProtectLastMethod: new(true)}, ""},
+		{"the row goes before the file", user + "," + number + ",sms,ensure,only-if-none,", ofFile,
+			messages.Command{Phones: numbers, PhoneMode: messages.PhoneModeEnsure, DefaultMethod: messages.DefaultSMS, DefaultMethodMode: messages.DefaultModeOnlyIfNone, ProtectLastMethod: new(true)}, ""},
+		{"modes of what is not there", user + ",,,add-only,force,all", bulk.Modes{},
+			messages.Command{Authenticator: messages.Authenticator{RemoveAll: true}}, ""},
+		{"the strongest", user + ",,,,most-secure,", bulk.Modes{}, messages.Command{DefaultMethodMode: messages.DefaultModeMostSecure}, ""},
+		{"keep", user + "," + number + ",,,keep,", bulk.Modes{}, messages.Command{Phones: numbers, DefaultMethodMode: messages.DefaultModeKeep}, ""},
+		{"modes alone", user + ",,,remove,keep,", bulk.Modes{}, messages.Command{}, bulk.ReasonNothingToDo},
+		{"unknown phone mode", user + "," + number + ",,replace,,", bulk.Modes{}, messages.Command{}, bulk.ReasonInvalidPhoneMode},
+		{"unknown default method mode", user + "," + number + ",,,always,", bulk.Modes{}, messages.Command{}, bulk.ReasonInvalidDefaultMethodMode},
+		{"add-only with a removal", user + ",-,,add-only,,", bulk.Modes{}, messages.Command{}, bulk.ReasonRemovalUnderAddOnly},
+		{"the file's add-only with a removal", user + ",-,,,,", ofFile, messages.Command{}, bulk.ReasonRemovalUnderAddOnly},
+		{"add-only with a bad number", user + ",+31 6,,add-only,,", bulk.Modes{}, messages.Command{}, phone.ReasonInvalid},
+		{"keep beside a default", user + ",,sms,,keep,", bulk.Modes{}, messages.Command{}, bulk.ReasonDefaultMethodKept},
+		{"no removal", user + ",,,,,Pixel 8", bulk.Modes{}, messages.Command{}, bulk.ReasonInvalidRemoval},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, rejection := interpretModes(t, tt.row, tt.modes)
+			if tt.reason != "" {
+				if rejection == nil || rejection.Reason != tt.reason {
+					t.Errorf("rejection %v, want %s", rejection, tt.reason)
+				}
+				return
+			}
+			if rejection != nil {
+				t.Fatalf("rejected: %v", rejection)
+			}
+			tt.want.User, tt.want.Row = user, 2
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("command (-want +got):\n%s", diff)
+			}
+			got.Tenant = "contoso.example"
+			if _, err := (messages.Event{ID: "1", Source: "/test", Command: got}).Structured(); err != nil {
+				t.Errorf("the contract refuses the command: %v", err)
+			}
+		})
+	}
+}
+
+func TestParseRemoval(t *testing.T) {
+	const id = "6803c096-8238-42eb-9a6b-9f4ecc7ca0b8"
+	for text, want := range map[string]messages.Authenticator{
+		"all":                            {RemoveAll: true},
+		" ALL ":                          {RemoveAll: true},
+		"older than 365 days":            {RemoveOlderThanDays: 365},
+		"Older  than 1 day":              {RemoveOlderThanDays: 1},
+		"named Pixel 8":                  {RemoveNamed: []string{"Pixel 8"}},
+		"Named all":                      {RemoveNamed: []string{"all"}},
+		id:                               {Remove: []string{id}},
+		"_jpuR-TGZtk6aQCLF3BQjA2":        {Remove: []string{"_jpuR-TGZtk6aQCLF3BQjA2"}},
+		id + ";" + id:                    {Remove: []string{id}},
+		"named a; named b ;named a; all": {RemoveNamed: []string{"a", "b"}, RemoveAll: true},
+		id + "; older than 30 days":      {Remove: []string{id}, RemoveOlderThanDays: 30},
+	} {
+		got, err := bulk.ParseRemoval(text)
+		if diff := cmp.Diff(want, got); err != nil || diff != "" {
+			t.Errorf("%q: error %v; (-want +got):\n%s", text, err, diff)
+		}
+	}
+	for _, text := range []string{
+		"", ";", "all;", "-", "none", "Pixel 8", "older then 365 days", "older than 0 days", "older than 36501 days", "older than 9999999 days",
+		"older than a year", "older than 1 day; older than 2 days", "named", "named " + strings.Repeat("x", 129), "named a\tb", "../users/" + id,
+		strings.Repeat("x", 129), "named x;short",
+	} {
+		if a, err := bulk.ParseRemoval(text); err == nil {
+			t.Errorf("%q is taken for %+v", text, a)
+		}
+	}
+	var many []string
+	for i := range 51 {
+		many = append(many, fmt.Sprintf("aaaaaaaaaaaaaaaa%d", i))
+	}
+	if _, err := bulk.ParseRemoval(strings.Join(many, ";")); err == nil {
+		t.Error("more ids than a command holds are taken")
+	}
+}
+
+// What is taken for a removal, the message contract takes too.
+func FuzzParseRemoval(f *testing.F) {
+	for _, text := range []string{"all", "older than 365 days", "named Pixel 8", "6803c096-8238-42eb-9a6b-9f4ecc7ca0b8;named \u0085", "named \xff", "named a;;b"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		a, err := bulk.ParseRemoval(text)
+		if err != nil {
+			return
+		}
+		c := messages.Command{Tenant: "contoso.example", User: "anna@contoso.example", Authenticator: a}
+		if _, err := (messages.Event{ID: "1", Source: "/test", Command: c}).Structured(); err != nil {
+			t.Errorf("%q: %v", text, err)
+		}
+	})
+}
+
 func TestCommandWithoutColumns(t *testing.T) {
 	r := open(t, "Mobile,user\n-,anna@contoso.example\n")
-	got, rejection := r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{})
+	got, rejection := r.Detected().Header.Command(readAll(t, r)[0], phone.Policy{}, bulk.Modes{})
 	if rejection != nil {
 		t.Fatalf("rejected: %v", rejection)
 	}

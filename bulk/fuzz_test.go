@@ -61,7 +61,7 @@ func checkRows(t *testing.T, r *bulk.Reader) {
 				t.Fatalf("row %d has a cell that is not UTF-8", row.Number)
 			}
 		}
-		_, rejection := header.Command(row, phone.Policy{Region: "NL"})
+		_, rejection := header.Command(row, phone.Policy{Region: "NL"}, bulk.Modes{})
 		if rejection == nil {
 			continue
 		}

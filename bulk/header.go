@@ -20,12 +20,19 @@ const (
 	PerUserMFAState Field = "PerUserMfaState"
 	SMSSignIn       Field = "SmsSignIn"
 	DefaultMethod   Field = "DefaultMethod"
+	PhoneMode       Field = "PhoneMode"
+
+	DefaultMethodMode   Field = "DefaultMethodMode"
+	RemoveAuthenticator Field = "RemoveAuthenticator"
+
 	// Ignored columns are not read, only kept for the rejects file.
 	Ignored Field = ""
 )
 
 // fields lists the fields in the order in which a row's faults are reported.
-var fields = []Field{User, Mobile, AlternateMobile, OfficePhone, PerUserMFAState, SMSSignIn, DefaultMethod}
+var fields = []Field{
+	User, Mobile, AlternateMobile, OfficePhone, PerUserMFAState, SMSSignIn, DefaultMethod, PhoneMode, DefaultMethodMode, RemoveAuthenticator,
+}
 
 // userNames are the further names of the user column.
 var userNames = []string{"UPN", "user"}

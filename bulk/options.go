@@ -34,6 +34,8 @@ type Options struct {
 	Source string
 	// Policy says which numbers are accepted.
 	Policy phone.Policy
+	// Modes say how rows are meant that do not say it themselves.
+	Modes Modes
 	// Rejects takes the rejected rows. Nil: they are only counted.
 	Rejects *RejectsWriter
 	// Size is the length of the file in bytes, for Progress. 0: not known.
@@ -109,8 +111,10 @@ func (o Options) Validate() error {
 	if o.Workers < 0 {
 		faults = append(faults, errors.New("workers must not be negative"))
 	}
-	if err := o.Policy.Validate(); err != nil {
-		faults = append(faults, err)
+	for _, err := range []error{o.Policy.Validate(), o.Modes.Validate()} {
+		if err != nil {
+			faults = append(faults, err)
+		}
 	}
 	if len(faults) == 0 {
 		faults = append(faults, o.tryEvent())

@@ -9,7 +9,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/muster-mfa/muster/messages"
-	"github.com/muster-mfa/muster/phone"
 )
 
 // maxChunkBytes ends a chunk early where rows are long, so that memory does not
@@ -49,7 +48,7 @@ func run(ctx context.Context, r *Reader, l *ledger, o Options) error {
 	for range workers {
 		g.Go(func() error {
 			for c := range work {
-				c.interpret(r.detected.Header, o.Policy)
+				c.interpret(r.detected.Header, o)
 			}
 			return nil
 		})
@@ -97,12 +96,12 @@ func readChunk(r *Reader, rows int) *chunk {
 	return c
 }
 
-func (c *chunk) interpret(h Header, p phone.Policy) {
+func (c *chunk) interpret(h Header, o Options) {
 	defer close(c.ready)
 	c.decisions = make([]decision, len(c.rows))
 	for i, row := range c.rows {
 		d := &c.decisions[i]
-		d.command, d.rejected = h.Command(row, p)
+		d.command, d.rejected = h.Command(row, o.Policy, o.Modes)
 	}
 }
 

@@ -16,6 +16,18 @@ const (
 	ReasonInvalidSMSSignIn = "InvalidSmsSignIn"
 	// ReasonInvalidDefaultMethod: not one of Graph's methods.
 	ReasonInvalidDefaultMethod = "InvalidDefaultMethod"
+	// ReasonInvalidPhoneMode: not one of ensure, add-only, remove.
+	ReasonInvalidPhoneMode = "InvalidPhoneMode"
+	// ReasonInvalidDefaultMethodMode: not one of keep, only-if-none, most-secure,
+	// force.
+	ReasonInvalidDefaultMethodMode = "InvalidDefaultMethodMode"
+	// ReasonInvalidRemoval: no selection of Authenticator registrations.
+	ReasonInvalidRemoval = "InvalidRemoveAuthenticator"
+	// ReasonRemovalUnderAddOnly: a phone is to go, and the mode only adds.
+	ReasonRemovalUnderAddOnly = "RemovalUnderAddOnly"
+	// ReasonDefaultMethodKept: a default method is named, and the mode keeps the
+	// present one.
+	ReasonDefaultMethodKept = "DefaultMethodUnderKeep"
 	// ReasonNothingToDo: every cell beside the user is empty.
 	ReasonNothingToDo = "NothingToDo"
 	// ReasonWrongFieldCount: more or fewer cells than the header.
@@ -27,17 +39,22 @@ const (
 )
 
 const (
-	hintMissingUser     = "give the user principal name or the object id"
-	hintInvalidUser     = "give a user principal name such as anna@contoso.example, or an object id"
-	hintMFAState        = "write disabled, enabled or enforced, or leave the cell empty; a state cannot be removed, only disabled"
-	hintSMSSignIn       = "write true or false, or leave the cell empty; it cannot be removed, only set to false"
-	hintDefaultMethod   = "write push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms, or leave the cell empty; a default cannot be removed, only changed"
-	hintNothingToDo     = "fill in at least one cell beside the user, or delete the row"
-	hintWrongFieldCount = "give the row as many cells as the header has"
-	hintMissingCells    = "the rejects file adds the missing ones as empty cells: check what belongs there"
-	hintExtraCells      = "look for a delimiter inside a cell that is not in quotes"
-	hintUnclosedQuote   = "close or remove the double quote that begins a cell of this row"
-	hintRowTooLong      = "look for this row in the file that was loaded: it has more than 64 KiB and is not repeated here"
+	hintMissingUser         = "give the user principal name or the object id"
+	hintInvalidUser         = "give a user principal name such as anna@contoso.example, or an object id"
+	hintMFAState            = "write disabled, enabled or enforced, or leave the cell empty; a state cannot be removed, only disabled"
+	hintSMSSignIn           = "write true or false, or leave the cell empty; it cannot be removed, only set to false"
+	hintDefaultMethod       = "write push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms, or leave the cell empty; a default cannot be removed, only changed"
+	hintPhoneMode           = "write ensure, add-only or remove, or leave the cell empty"
+	hintRemoval             = "write all, older than 365 days, named and the device's name, or a method id; several of them with semicolons between"
+	hintNothingToDo         = "fill in at least one cell beside the user, or delete the row"
+	hintWrongFieldCount     = "give the row as many cells as the header has"
+	hintMissingCells        = "the rejects file adds the missing ones as empty cells: check what belongs there"
+	hintExtraCells          = "look for a delimiter inside a cell that is not in quotes"
+	hintUnclosedQuote       = "close or remove the double quote that begins a cell of this row"
+	hintDefaultMethodMode   = "write keep, only-if-none, most-secure or force, or leave the cell empty"
+	hintRemovalUnderAddOnly = "leave the cell empty, or give the row another phone mode: add-only removes nothing"
+	hintDefaultMethodKept   = "leave the default method empty, or give the row another mode: keep changes no default"
+	hintRowTooLong          = "look for this row in the file that was loaded: it has more than 64 KiB and is not repeated here"
 )
 
 // Reasons lists every reason code that a [Rejection] can have: those of this
@@ -49,6 +66,11 @@ func Reasons() []phone.Reason {
 		{Code: ReasonInvalidMFAState, Meaning: "the per-user MFA state is not one of the three", Hint: hintMFAState},
 		{Code: ReasonInvalidSMSSignIn, Meaning: "SMS sign-in is neither a yes nor a no", Hint: hintSMSSignIn},
 		{Code: ReasonInvalidDefaultMethod, Meaning: "the default method is not one of Microsoft Graph's", Hint: hintDefaultMethod},
+		{Code: ReasonInvalidPhoneMode, Meaning: "the phone mode is not one of the three", Hint: hintPhoneMode},
+		{Code: ReasonInvalidDefaultMethodMode, Meaning: "the mode of the default method is not one of the four", Hint: hintDefaultMethodMode},
+		{Code: ReasonInvalidRemoval, Meaning: "the cell does not say which Authenticator registrations are to go", Hint: hintRemoval},
+		{Code: ReasonRemovalUnderAddOnly, Meaning: "a phone is to be removed, and the phone mode is add-only", Hint: hintRemovalUnderAddOnly},
+		{Code: ReasonDefaultMethodKept, Meaning: "a default method is named, and its mode is keep", Hint: hintDefaultMethodKept},
 		{Code: ReasonNothingToDo, Meaning: "every cell beside the user is empty", Hint: hintNothingToDo},
 		{Code: ReasonWrongFieldCount, Meaning: "the row has more or fewer cells than the header", Hint: hintWrongFieldCount},
 		{Code: ReasonUnclosedQuote, Meaning: "a double quote is opened and not closed", Hint: hintUnclosedQuote},

@@ -21,6 +21,7 @@ import (
 
 // fileFlags say which file to load, and how.
 type fileFlags struct {
+	modeFlags
 	tenant, run   string
 	rejects       string
 	delimiter     string
@@ -30,6 +31,7 @@ type fileFlags struct {
 }
 
 func (f *fileFlags) add(cmd *cobra.Command) {
+	f.modeFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.tenant, "tenant", "", "the tenant of the file's users: its id or one of its domain names")
 	fs.StringVar(&f.run, "run", "", "id of this load, at most 64 characters; default: the file's name and the time")
@@ -58,7 +60,11 @@ The first row names the columns, in any order and any letter case:
   PerUserMfaState                        disabled, enabled or enforced
   SmsSignIn                              on or off
   DefaultMethod                          push, oath, sms, voiceMobile, voiceAlternateMobile or voiceOffice
-An empty cell leaves things as they are; - removes a number.
+  PhoneMode                              ensure, add-only or remove
+  DefaultMethodMode                      keep, only-if-none, most-secure or force
+  RemoveAuthenticator                    all, older than 365 days, named Pixel 8, or a method id
+An empty cell leaves things as they are; - removes a number. The flags --phone-mode and
+--default-method-mode are for rows whose cell is empty.
 
 Rows that can't be sent go to the rejects file, with row, reason and hint in columns
 of their own. Mend them there and load that file. Use - as FILE for standard input.
@@ -114,7 +120,7 @@ func loadFile(cmd *cobra.Command, p *process, name string, f *fileFlags, policy 
 	f.fill(name, time.Now())
 	o := bulk.Options{
 		Tenant: f.tenant, Run: f.run, Queue: queue, Source: eventSource,
-		Policy: policy, Size: size, UserHash: p.userHash,
+		Policy: policy, Modes: f.modes(cmd), Size: size, UserHash: p.userHash,
 	}
 	if err := o.Validate(); err != nil {
 		return result, usageError("%w", err)

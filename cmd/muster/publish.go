@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ import (
 	semconv "go.opentelemetry.io/otel/semconv/v1.43.0"
 	"go.opentelemetry.io/otel/trace"
 
+	"github.com/muster-mfa/muster/bulk"
 	"github.com/muster-mfa/muster/messages"
 )
 
@@ -25,6 +27,7 @@ const eventSource = "https://github.com/muster-mfa/muster"
 // publishFlags describe one command.
 type publishFlags struct {
 	queueFlags
+	modeFlags
 	tenant, user             string
 	mobile, alternate        string
 	office                   string
@@ -52,6 +55,7 @@ whole CloudEvent. Numbers travel as they are; the worker judges them.
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return publish(cmd, p, &f) }),
 	}
 	f.queueFlags.add(cmd)
+	f.modeFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.tenant, "tenant", "", "the tenant's id or one of its domain names")
 	fs.StringVar(&f.user, "user", "", "the user's object id or user principal name")
@@ -61,14 +65,14 @@ whole CloudEvent. Numbers travel as they are; the worker judges them.
 	fs.StringVar(&f.smsSignIn, "sms-sign-in", "", "SMS sign-in: on or off")
 	fs.StringVar(&f.state, "per-user-mfa-state", "", "per-user MFA state: disabled, enabled or enforced")
 	fs.StringVar(&f.method, "default-method", "", "default method: push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms")
-	fs.StringArrayVar(&f.removeAuthenticator, "remove-authenticator", nil, "method id of an Authenticator registration to remove; may be repeated")
+	fs.StringArrayVar(&f.removeAuthenticator, "remove-authenticator", nil, `Authenticator registrations to remove: all, "older than 365 days", "named Pixel 8" or a method id; may be repeated`)
 	fs.BoolVar(&f.binary, "binary", false, "send in the CloudEvents binary mode instead of the structured mode")
 	fs.BoolVar(&f.asJSON, "json", false, "print JSON")
 	return cmd
 }
 
 func publish(cmd *cobra.Command, p *process, f *publishFlags) (err error) {
-	event, err := f.event(cmd.InOrStdin())
+	event, err := f.event(cmd.InOrStdin(), f.modes(cmd))
 	if err != nil {
 		return err
 	}
@@ -128,9 +132,9 @@ func (f *publishFlags) confirm(w io.Writer, event messages.Event, sc trace.SpanC
 }
 
 // event makes the event from the flags or from standard input.
-func (f *publishFlags) event(in io.Reader) (messages.Event, error) {
+func (f *publishFlags) event(in io.Reader, modes bulk.Modes) (messages.Event, error) {
 	if f.user != "" {
-		c, err := f.command()
+		c, err := f.command(modes)
 		return newEvent(c), err
 	}
 	raw, err := io.ReadAll(io.LimitReader(in, messages.MaxBody+1))
@@ -162,12 +166,14 @@ func newEvent(c messages.Command) messages.Event {
 }
 
 // command makes the command from the flags and reports every fault of them.
-func (f *publishFlags) command() (messages.Command, error) {
+func (f *publishFlags) command(modes bulk.Modes) (messages.Command, error) {
 	c := messages.Command{
 		Tenant: f.tenant, User: f.user,
-		PerUserMFAState: messages.MFAState(f.state),
-		DefaultMethod:   messages.DefaultMethod(f.method),
-		Authenticator:   messages.Authenticator{Remove: f.removeAuthenticator},
+		PhoneMode:         modes.Phone,
+		PerUserMFAState:   messages.MFAState(f.state),
+		DefaultMethod:     messages.DefaultMethod(f.method),
+		DefaultMethodMode: modes.DefaultMethod,
+		ProtectLastMethod: modes.ProtectLastMethod,
 	}
 	for t, number := range map[messages.PhoneType]string{messages.Mobile: f.mobile, messages.AlternateMobile: f.alternate, messages.Office: f.office} {
 		if number == "" {
@@ -182,6 +188,13 @@ func (f *publishFlags) command() (messages.Command, error) {
 		c.Phones[t] = number
 	}
 	var faults []error
+	if len(f.removeAuthenticator) > 0 {
+		removal, err := bulk.ParseRemoval(strings.Join(f.removeAuthenticator, ";"))
+		if err != nil {
+			faults = append(faults, fmt.Errorf("--remove-authenticator: %w", err))
+		}
+		c.Authenticator = removal
+	}
 	switch f.smsSignIn {
 	case "":
 	case "on", "off":

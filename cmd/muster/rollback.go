@@ -260,7 +260,7 @@ func (w *wayBack) print(out io.Writer, run string) error {
 	}{
 		{w.set, "numbers set to what they were"},
 		{w.removed, "numbers removed that were not there before"},
-		{w.smsSignIn, "times SMS sign-in as it was"},
+		{w.smsSignIn, "SMS sign-in states as they were"},
 		{w.mfaState, "per-user MFA states as they were"},
 		{w.defaultMethod, "default methods as they were"},
 	} {

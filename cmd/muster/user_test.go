@@ -142,6 +142,13 @@ func TestUserChanges(t *testing.T) {
 	if c := l.user(t, 0, "remove", "--authenticator", c.Before.Authenticator[0].ID); len(c.Before.Authenticator) != 1 || len(c.After.Authenticator) != 0 {
 		t.Errorf("authenticator: %+v", c)
 	}
+	l.user(t, 0, "set", "--office", "+1 206 555 0150")
+	if c := l.user(t, 3, "remove", "--mobile", "--default-method", "sms"); c.Result.Reason != "DefaultMethodUnavailable" {
+		t.Errorf("a default that goes: %+v", c.Result)
+	}
+	if c := l.user(t, 0, "remove", "--office"); c.Result.Result != "applied" {
+		t.Errorf("office: %+v", c.Result)
+	}
 	u := l.ada(t)
 	if u.Phones != (tenant.Phones{Mobile: "+1 2065550107"}) || u.SMSSignIn || u.PerUserMFAState != "disabled" || u.DefaultMethod != "sms" || len(u.Authenticator) != 0 {
 		t.Errorf("in the end: %+v", u)

@@ -79,6 +79,7 @@ func newUserRemove(p *process) *cobra.Command {
 	var phones [len(messages.PhoneTypes)]bool
 	var registrations messages.Authenticator
 	var unprotected bool
+	var next string
 	cmd := &cobra.Command{
 		Use:   "remove USER",
 		Short: "Remove numbers and Authenticator registrations of one user",
@@ -89,7 +90,8 @@ func newUserRemove(p *process) *cobra.Command {
 
 Removing registrations is refused where it would leave the user without any method,
 unless --last-method is given. A registration that was removed can't be brought back:
-the user has to register the device again.
+the user has to register the device again. Where the default method goes and what
+would take its place is weaker, name that by --default-method.
 ` + changeHelp + exitCodes,
 		Args: oneUser(0, "one user, by object id or user principal name"),
 		RunE: p.run(func(cmd *cobra.Command, args []string) error {
@@ -105,6 +107,9 @@ the user has to register the device again.
 			if unprotected {
 				c.ProtectLastMethod = new(false)
 			}
+			if next != "" {
+				c.DefaultMethod, c.DefaultMethodMode = messages.DefaultMethod(next), messages.DefaultModeForce
+			}
 			return changeUser(cmd, p, args[0], &f, c)
 		}),
 	}
@@ -117,6 +122,7 @@ the user has to register the device again.
 	fs.StringArrayVar(&registrations.RemoveNamed, "authenticator-named", nil, "remove registrations of devices with this name; may be repeated")
 	fs.IntVar(&registrations.RemoveOlderThanDays, "authenticator-older-than", 0, "remove registrations that are older than so many days")
 	fs.BoolVar(&registrations.RemoveAll, "all-authenticators", false, "remove every registration")
+	fs.StringVar(&next, "default-method", "", "the default method from then on, also if it is weaker")
 	fs.BoolVar(&unprotected, "last-method", false, "remove registrations even if the user is left without any method")
 	return cmd
 }

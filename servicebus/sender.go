@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
@@ -68,6 +69,20 @@ func fill(batch *azservicebus.MessageBatch, events []messages.Event) (int, error
 		}
 	}
 	return len(events), nil
+}
+
+// SendAt puts an event into the queue that joins it at that time; until then
+// nobody receives it. Where the time has passed already it joins at once.
+func (s *Sender) SendAt(ctx context.Context, e messages.Event, at time.Time) error {
+	m, err := message(e)
+	if err != nil {
+		return err
+	}
+	m.ScheduledEnqueueTime = &at
+	if err := s.sender.SendMessage(ctx, m, nil); err != nil {
+		return describe("send scheduled message", err)
+	}
+	return nil
 }
 
 // SendEncoded puts one message into the queue as it is.

@@ -287,7 +287,10 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	}
 	plan, err = MakePlan(state, wanted, time.Now())
 	c.planned = plan.Warnings
-	return plan, stale, err
+	if err != nil {
+		return plan, stale, err
+	}
+	return plan, stale, w.keep(ctx, c, state, plan)
 }
 
 func (w *Worker) reading(c *command) reading {

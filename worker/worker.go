@@ -69,6 +69,9 @@ type Options struct {
 	// many goroutines at once and must not block; a panic in it is logged and
 	// survived. Nil means nobody is told.
 	Report func(messages.Outcome)
+	// Ledger, where it is set, is told before each first write what is about to
+	// be changed.
+	Ledger Ledger
 	// Logger, TracerProvider and MeterProvider default to none and to the global
 	// ones.
 	Logger         *slog.Logger

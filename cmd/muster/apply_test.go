@@ -12,7 +12,8 @@ import (
 
 type summary struct {
 	Rows, Accepted, Rejected, Applied, Unchanged, Failed int
-	DeadLettered                                         int            `json:"dead_lettered"`
+	DeadLettered                                         int `json:"dead_lettered"`
+	Skipped                                              int
 	ByReason                                             map[string]int `json:"by_reason"`
 	Graph                                                struct {
 		Requests, Writes, Throttled int64

@@ -55,7 +55,7 @@ func applyEnvironment(root, cmd *cobra.Command, environ []string) error {
 
 // environmentNames collects the variables of all commands' flags.
 func environmentNames(root *cobra.Command) map[string]bool {
-	names := make(map[string]bool)
+	names := map[string]bool{ledgerKeyVariable: true}
 	var visit func(*cobra.Command)
 	visit = func(c *cobra.Command) {
 		add := func(f *pflag.Flag) {

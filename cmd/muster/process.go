@@ -40,6 +40,35 @@ func (p *process) flags(root *cobra.Command) {
 	f.StringVar(&p.hashKeyFile, "user-hash-key-file", "", "file with the key for the hash that stands for a user whose object id is not known yet; without it such a user stays unnamed in traces")
 }
 
+// quiet is the process for a command that tells a person itself what became of
+// their wish: unless more was asked for, only errors are logged.
+func (p *process) quiet() *process {
+	if p.logLevel != "info" {
+		return p
+	}
+	q := *p
+	q.log = slog.New(atLeast{p.log.Handler(), slog.LevelError})
+	return &q
+}
+
+// atLeast passes on what is of that level or above.
+type atLeast struct {
+	slog.Handler
+	level slog.Level
+}
+
+func (a atLeast) Enabled(ctx context.Context, l slog.Level) bool {
+	return l >= a.level && a.Handler.Enabled(ctx, l)
+}
+
+func (a atLeast) WithAttrs(attrs []slog.Attr) slog.Handler {
+	return atLeast{a.Handler.WithAttrs(attrs), a.level}
+}
+
+func (a atLeast) WithGroup(name string) slog.Handler {
+	return atLeast{a.Handler.WithGroup(name), a.level}
+}
+
 // start sets up logging and telemetry once the flags are known.
 func (p *process) start(cmd *cobra.Command) error {
 	log, err := telemetry.NewLogger(cmd.ErrOrStderr(), p.logFormat, p.logLevel)

@@ -90,6 +90,8 @@ func command(env []string, args ...string) *exec.Cmd {
 			cmd.Env = append(cmd.Env, entry)
 		}
 	}
+	// The race detector's runtime would let every process linger for a second.
+	cmd.Env = append(cmd.Env, "GORACE=atexit_sleep_ms=50")
 	cmd.Env = append(cmd.Env, env...)
 	return cmd
 }

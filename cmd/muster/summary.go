@@ -16,20 +16,25 @@ import (
 )
 
 // summary is what became of a run. Rows = Accepted + Rejected, and Accepted =
-// Applied + Unchanged + DeadLettered + Failed.
+// Applied + Unchanged + DeadLettered + Failed + Skipped.
 type summary struct {
-	Run          string         `json:"run"`
-	Rows         int            `json:"rows"`
-	Accepted     int            `json:"accepted"`
-	Rejected     int            `json:"rejected"`
-	Applied      int            `json:"applied"`
-	Unchanged    int            `json:"unchanged"`
-	DeadLettered int            `json:"dead_lettered"`
-	Failed       int            `json:"failed"`
-	ByReason     map[string]int `json:"by_reason"`
-	Warnings     map[string]int `json:"warnings"`
-	Seconds      float64        `json:"seconds"`
-	Graph        graphSummary   `json:"graph"`
+	Run          string `json:"run"`
+	Rows         int    `json:"rows"`
+	Accepted     int    `json:"accepted"`
+	Rejected     int    `json:"rejected"`
+	Applied      int    `json:"applied"`
+	Unchanged    int    `json:"unchanged"`
+	DeadLettered int    `json:"dead_lettered"`
+	Failed       int    `json:"failed"`
+	// Skipped are those whose user was changed by somebody else, where that is
+	// no failure.
+	Skipped  int            `json:"skipped,omitempty"`
+	ByReason map[string]int `json:"by_reason"`
+	Warnings map[string]int `json:"warnings"`
+	Seconds  float64        `json:"seconds"`
+	Graph    graphSummary   `json:"graph"`
+
+	back bool // of a rollback, whose commands come from a ledger
 }
 
 // graphSummary is what the run cost in Graph requests.
@@ -105,6 +110,17 @@ func (t *tally) total(load loadSummary, stats graphclient.Stats, took time.Durat
 	return s
 }
 
+// reasonChangedSince is the reason of a command whose expectation does not hold.
+const reasonChangedSince = "ChangedSince"
+
+// skip counts the commands that were refused for the reason as skipped.
+func (s *summary) skip(reason string) {
+	n := s.ByReason[reason]
+	delete(s.ByReason, reason)
+	s.Skipped += n
+	s.DeadLettered -= n
+}
+
 // write leaves the summary in a file.
 func (s summary) write(name string) error {
 	raw, err := json.MarshalIndent(s, "", "  ")
@@ -124,10 +140,15 @@ func (s summary) print(w io.Writer) error {
 			fmt.Fprintf(w, "%8d  %-14s %s\n", n, what, meaning)
 		}
 	}
-	fmt.Fprintf(w, "\nRun %s\n\n%8d  rows\n", s.Run, s.Rows)
-	line(s.Applied, "applied", "Microsoft Graph was changed and holds what the row says")
+	of, says := "rows", "the row says"
+	if s.back {
+		of, says = "users", "was there before"
+	}
+	fmt.Fprintf(w, "\nRun %s\n\n%8d  %s\n", s.Run, s.Rows, of)
+	line(s.Applied, "applied", "Microsoft Graph was changed and holds what "+says)
 	line(s.Unchanged, "unchanged", "it held that already; nothing was written")
 	line(s.Rejected, "rejected", "not sent: the row itself is wrong")
+	line(s.Skipped, "skipped", "changed since by somebody else; left alone")
 	line(s.DeadLettered, "dead-lettered", "can never work for this user")
 	line(s.Failed, "failed", "not done")
 	if len(s.ByReason) > 0 {

@@ -15,6 +15,7 @@ import (
 // workFlags say how commands are worked on, by worker and apply alike.
 type workFlags struct {
 	graphFlags
+	ledger            ledgerFlags
 	concurrency       int
 	grace, firstPause time.Duration
 	outcomes          string
@@ -25,6 +26,7 @@ func (f *workFlags) add(cmd *cobra.Command) {
 	f.graphFlags.add(cmd)
 	f.graphFlags.addNumbers(cmd)
 	f.limitFlags.add(cmd)
+	f.ledger.add(cmd)
 	fs := cmd.Flags()
 	fs.IntVar(&f.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
@@ -114,7 +116,12 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 		return err
 	}
 	defer closeFile(&err)
-	w, source, err := buildWorker(ctx, p, namespace, f, report)
+	keep, closeLedger, err := f.ledger.open(p)
+	if err != nil {
+		return err
+	}
+	defer closeLedger(&err)
+	w, source, err := buildWorker(ctx, p, namespace, f, report, keep)
 	if err != nil {
 		return err
 	}
@@ -138,7 +145,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 
 // buildWorker makes a worker for one queue. It looks into the queue first, so
 // that a wrong name or a missing right is an error at the start.
-func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report reporter) (*worker.Worker, *servicebus.Source, error) {
+func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *workerFlags, report reporter, keep worker.Ledger) (*worker.Worker, *servicebus.Source, error) {
 	client, err := f.client(p)
 	if err != nil {
 		return nil, nil, err
@@ -154,6 +161,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 	if err != nil {
 		return nil, nil, errors.Join(err, source.Close(context.WithoutCancel(ctx)))
 	}
+	opts.Ledger = keep
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

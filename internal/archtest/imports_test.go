@@ -22,6 +22,7 @@ var allowed = map[string][]string{
 	"phone":       nil,
 	"graphclient": nil,
 	"ratelimit":   nil,
+	"ledger":      nil,
 	"servicebus":  {"messages"},
 	"worker":      {"messages", "phone", "graphclient"},
 	"bulk":        {"messages", "phone"},
@@ -56,6 +57,7 @@ var owners = []struct {
 	{"github.com/nyaruka/phonenumbers", []string{"phone", "examples/generate"}, "a number is judged by one policy"},
 	{"go.opentelemetry.io/otel/sdk", []string{"internal/telemetry"}, "the packages know the OpenTelemetry API alone"},
 	{"github.com/spf13/", []string{"cmd/muster"}, "flags live in cmd"},
+	{"golang.org/x/crypto", []string{"ledger"}, "what is kept encrypted is kept in one place"},
 	{"golang.org/x/time", []string{"ratelimit"}, "budgets live in one package"},
 }
 

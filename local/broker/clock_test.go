@@ -157,6 +157,69 @@ func TestTimeToLive(t *testing.T) {
 	})
 }
 
+// TestScheduledMessages checks that a message joins the queue at its time, behind
+// what was sent until then, and wakes a receiver who waits; and that peek shows
+// it before.
+func TestScheduledMessages(t *testing.T) {
+	inBubble(t, func(t *testing.T, s *broker.Server, _ *pipes, client *azservicebus.Client) {
+		sender, err := client.NewSender("q", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		begun := time.Now()
+		at := begun.Add(time.Hour)
+		batch, err := sender.NewMessageBatch(forever(), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		ttl := time.Minute
+		for _, m := range []*azservicebus.Message{
+			{Body: []byte("later"), ScheduledEnqueueTime: &at, TimeToLive: &ttl},
+			{Body: []byte("at once"), ScheduledEnqueueTime: &begun},
+		} {
+			if err := batch.AddMessage(m, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := sender.SendMessageBatch(forever(), batch, nil); err != nil {
+			t.Fatal(err)
+		}
+		wantCounts(t, s, broker.Counts{Active: 1, Scheduled: 1})
+		r := receiver(t, client, nil)
+		peeked, err := r.PeekMessages(forever(), 10, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(peeked) != 2 || peeked[0].State != azservicebus.MessageStateScheduled || peeked[1].State != azservicebus.MessageStateActive ||
+			peeked[0].ScheduledEnqueueTime == nil || !peeked[0].ScheduledEnqueueTime.Equal(at.Truncate(time.Millisecond)) {
+			t.Errorf("peek shows %d messages, want one that is scheduled and one that is active", len(peeked))
+		}
+		for _, want := range []struct {
+			text  string
+			after time.Duration
+		}{{"at once", 0}, {"meanwhile", time.Minute}, {"later", time.Hour}} {
+			if want.text == "meanwhile" {
+				elapse(time.Minute)
+				send(t, client, "q", "meanwhile")
+			}
+			got, err := r.ReceiveMessages(forever(), 1, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if took := time.Since(begun); string(got[0].Body) != want.text || took < want.after || took > want.after+time.Second {
+				t.Errorf("received %q after %v, want %q after %v", got[0].Body, took, want.text, want.after)
+			}
+			if want.text == "later" && (*got[0].SequenceNumber != 4 || got[0].EnqueuedTime.Sub(begun) < time.Hour) {
+				t.Errorf("it has number %d and was enqueued at %v, want those of the moment when it joined", *got[0].SequenceNumber, got[0].EnqueuedTime)
+			}
+			if err := r.CompleteMessage(forever(), got[0], nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wantCounts(t, s, broker.Counts{})
+	})
+}
+
 // TestConnectionLoss checks that a message whose receiver vanished comes back
 // when its lock expires, and that one that was not sent is free at once.
 func TestConnectionLoss(t *testing.T) {

@@ -29,8 +29,10 @@
 // ANONYMOUS, MSSBCBS and PLAIN (name and value of a key). Messages keep their
 // sections and types to the byte.
 //
-// Sessions, scheduled and deferred messages, transactions, topics and
-// duplicate detection are not there. Who asks for them is told so by an AMQP
+// A message that is sent with x-opt-scheduled-enqueue-time joins the queue at
+// that time. The management operations that schedule and cancel are not there,
+// and neither are sessions, deferred messages, transactions, topics and
+// duplicate detection. Who asks for them is told so by an AMQP
 // error or a management status; nothing is silently done otherwise. Messages
 // live in memory and end with the Server.
 //

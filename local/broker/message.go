@@ -25,9 +25,12 @@ var ownAnnotations = []string{
 	"x-opt-lock-token", "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
 }
 
-// stateActive is the value of x-opt-message-state for a message that can be
-// received.
-const stateActive int32 = 0
+// Values of x-opt-message-state, for a message that can be received or is, and
+// for one that is yet to join the queue.
+const (
+	stateActive    int32 = 0
+	stateScheduled int32 = 2
+)
 
 // enqueue returns what puts messages, single or batched, into a queue. A batch
 // goes in whole or not at all.
@@ -85,8 +88,9 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	if v, ok := annotations.Get(annotationScheduledTime); ok && v != nil {
-		return queue.Item{}, notBuilt("scheduled messages")
+	at, err := scheduledFor(annotations)
+	if err != nil {
+		return queue.Item{}, err
 	}
 	if _, err := m.ParseProperties(); err != nil {
 		return queue.Item{}, err
@@ -101,7 +105,20 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	return queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond}, nil
+	return queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: at}, nil
+}
+
+// scheduledFor returns when a message is to join its queue, the zero time for at
+// once.
+func scheduledFor(annotations wire.Map) (time.Time, error) {
+	switch v, _ := annotations.Get(annotationScheduledTime); at := v.(type) {
+	case nil:
+		return time.Time{}, nil
+	case wire.Timestamp:
+		return time.UnixMilli(int64(at)), nil
+	default:
+		return time.Time{}, refuse(wire.CondInvalidField, "%s is not a timestamp", annotationScheduledTime)
+	}
 }
 
 // delivered encodes a message as a receiver gets it.
@@ -120,10 +137,14 @@ func peeked(m queue.Message) ([]byte, error) { return encode(m, brokerAnnotation
 
 func brokerAnnotations(m queue.Message) wire.Map {
 	annotations := make(wire.Map, 0, 4)
+	state := stateActive
+	if m.Scheduled {
+		state = stateScheduled
+	}
 	return append(annotations,
 		wire.Pair{Key: wire.Symbol(annotationSequenceNumber), Value: m.Sequence},
 		wire.Pair{Key: wire.Symbol(annotationEnqueuedTime), Value: timestamp(m.EnqueuedAt)},
-		wire.Pair{Key: wire.Symbol(annotationMessageState), Value: stateActive})
+		wire.Pair{Key: wire.Symbol(annotationMessageState), Value: state})
 }
 
 // encode puts the broker's knowledge of a message around what was sent.

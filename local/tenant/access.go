@@ -23,6 +23,7 @@ func (t *Tenant) see(c *call) (*record, *refusal) {
 // for what was true already.
 func (t *Tenant) change(c *call, rule func(*record, numberOwners) *refusal) (*record, *refusal) {
 	r, changed, no := t.directory.update(c.user, c.sight, rule)
+	t.directory.audits.note(c, r, no)
 	if !changed && r != nil && (no == nil || no.redundant || no.status == http.StatusConflict) {
 		t.tally.count(func(s *Stats) { s.RedundantWrites++ })
 	}

@@ -44,6 +44,8 @@ func (d Denial) covers(operation string) bool {
 func (d Denial) refusal(operation string) *refusal {
 	code, message := "accessDenied", "Request Authorization failed"
 	switch {
+	case strings.HasPrefix(operation, "directoryAudits.") && d.Status != http.StatusUnauthorized:
+		code, message = "Authentication_MSGraphPermissionMissing", "The principal does not have required Microsoft Graph permission(s): AuditLog.Read.All to call this API."
 	case d.Status == http.StatusUnauthorized:
 		return refuse(d.Status, orDefault(d.Code, "InvalidAuthenticationToken"), "Access token validation failure. Invalid audience.")
 	case strings.HasPrefix(operation, "users.") || strings.HasPrefix(operation, "requirements."):

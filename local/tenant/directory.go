@@ -13,7 +13,8 @@ import (
 // directory holds the users. Its methods may be called concurrently; a record
 // that one of them returns is never changed afterwards.
 type directory struct {
-	lag time.Duration
+	lag    time.Duration
+	audits audits
 
 	mu    sync.Mutex
 	byID  map[string]*entry

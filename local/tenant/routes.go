@@ -59,6 +59,7 @@ var operations = []operation{
 	beta(write("requirements.change", "PATCH", authentication+"requirements", (*Tenant).patchRequirements)),
 	beta(get("signInPreferences.get", authentication+"signInPreferences", (*Tenant).getPreferences)),
 	beta(write("signInPreferences.change", "PATCH", authentication+"signInPreferences", (*Tenant).patchPreferences)),
+	get("directoryAudits.list", "auditLogs/directoryAudits", (*Tenant).listAudits),
 }
 
 func get(name, pattern string, run func(*Tenant, *call) reply) operation {
@@ -166,8 +167,8 @@ func (o *operation) matches(c *call) bool {
 			}
 		}
 	}
-	if user == "" && len(o.pattern) > 1 {
-		return o.name == "users.count"
+	if user == "" && slices.Contains(o.pattern, "{user}") {
+		return false
 	}
 	c.user, c.id = user, id
 	return true

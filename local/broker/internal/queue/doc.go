@@ -4,6 +4,7 @@
 //
 // A message is an opaque payload plus metadata. It is in one of these places:
 //
+//	Enqueue ──> scheduled until its time, then
 //	Enqueue ──> fresh ──Take──> locked ──Complete──> gone
 //	              ^               │ Abandon, Release, lock expiry
 //	              │               v

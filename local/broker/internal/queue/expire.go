@@ -2,7 +2,8 @@ package queue
 
 import "time"
 
-// Expire does what is due: locks end, and messages outlive their time. It
+// Expire does what is due: scheduled messages join, locks end, and messages
+// outlive their time. It
 // returns when it wants to be called again; false means not before the next
 // alarm. Other operations do the same work on their way, so that nothing is
 // ever seen late; Expire is for the time when nobody calls.
@@ -16,6 +17,7 @@ func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 }
 
 func (q *Queue) expire(now time.Time) {
+	q.activate(now)
 	for q.ending.len() > 0 && !q.ending.min().until.After(now) {
 		q.fail(q.unhold(q.ending.min()), now)
 	}
@@ -52,6 +54,11 @@ func (q *Queue) deadline() time.Time {
 	}
 	if q.expiring.len() > 0 {
 		if at := q.expiring.min().expiresAt; next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
+	if q.later.len() > 0 {
+		if at := q.later.min().item.EnqueueAt; next.IsZero() || at.Before(next) {
 			next = at
 		}
 	}

@@ -41,6 +41,9 @@ type Item struct {
 	Payload []byte
 	// TimeToLive is how long the message may wait to be taken; 0 means for ever.
 	TimeToLive time.Duration
+	// EnqueueAt is when the message joins the queue; at once where it is not in
+	// the future.
+	EnqueueAt time.Time
 }
 
 // Message is what a queue knows of one message.
@@ -56,6 +59,9 @@ type Message struct {
 	DeliveryCount int
 	// Locked tells whether a receiver holds the message at the moment.
 	Locked bool
+	// Scheduled tells that the message is yet to join the queue, at EnqueuedAt.
+	// It then gets another Sequence.
+	Scheduled bool
 	// Payload is the Item's payload. It must not be changed.
 	Payload []byte
 	// Overlay holds the properties that settlements set on the message since

@@ -17,6 +17,7 @@ import (
 type model struct {
 	seq   int64
 	main  []*modelMessage
+	later []*modelMessage // in the order of joining
 	dead  []*modelMessage
 	locks map[queue.Token]*modelMessage
 }
@@ -24,6 +25,8 @@ type model struct {
 type modelMessage struct {
 	seq        int64
 	payload    string
+	joins      time.Time     // of one that is scheduled
+	lives      time.Duration // of one that is scheduled; zero: for ever
 	deliveries int
 	expires    time.Time
 	locked     time.Time // zero: active
@@ -74,8 +77,18 @@ func (m *model) fail(msg *modelMessage) {
 	}
 }
 
-// tick ends locks and drops what outlived its time.
+// tick lets scheduled messages join, ends locks and drops what outlived its time.
 func (m *model) tick(now time.Time) {
+	for len(m.later) > 0 && !m.later[0].joins.After(now) {
+		msg := m.later[0]
+		m.later = m.later[1:]
+		m.seq++
+		msg.seq = m.seq
+		if msg.lives > 0 {
+			msg.expires = msg.joins.Add(msg.lives)
+		}
+		m.main = append(m.main, msg)
+	}
 	for tok, msg := range m.locks {
 		if !msg.locked.After(now) {
 			m.fail(m.unlock(tok))
@@ -155,9 +168,18 @@ func (r *run) enqueue(n int) {
 		in := item(msg.payload)
 		if r.rng.IntN(5) == 0 {
 			in.TimeToLive = time.Duration(1+r.rng.IntN(90)) * time.Second
-			msg.expires = r.now.Add(in.TimeToLive)
+			msg.expires, msg.lives = r.now.Add(in.TimeToLive), in.TimeToLive
 		}
-		r.model.main = append(r.model.main, msg)
+		if r.rng.IntN(6) == 0 {
+			in.EnqueueAt = r.now.Add(time.Duration(r.rng.IntN(60)-10) * time.Second)
+		}
+		if in.EnqueueAt.After(r.now) {
+			msg.joins, msg.expires = in.EnqueueAt, time.Time{}
+			r.model.later = append(r.model.later, msg)
+			slices.SortStableFunc(r.model.later, func(a, b *modelMessage) int { return a.joins.Compare(b.joins) })
+		} else {
+			r.model.main = append(r.model.main, msg)
+		}
 		if got := r.queue.Enqueue(r.now, in); got != msg.seq {
 			r.t.Errorf("sequence number = %d, want %d", got, msg.seq)
 		}
@@ -237,13 +259,15 @@ func (r *run) compare(step int) {
 			locked++
 		}
 	}
-	want := queue.Counts{Active: len(r.model.main) - locked, Locked: locked, DeadLettered: len(r.model.dead)}
+	want := queue.Counts{Active: len(r.model.main) - locked, Scheduled: len(r.model.later), Locked: locked, DeadLettered: len(r.model.dead)}
 	if got := r.queue.Counts(r.now); got != want {
 		r.t.Errorf("counts = %+v, want %+v", got, want)
 	}
 	if step%50 == 0 {
 		from := r.rng.Int64N(r.model.seq + 2)
-		r.comparePeek(r.queue, r.model.main, from)
+		all := append(slices.Clone(r.model.later), r.model.main...)
+		slices.SortFunc(all, func(a, b *modelMessage) int { return int(a.seq - b.seq) })
+		r.comparePeek(r.queue, all, from)
 		r.comparePeek(r.queue.DeadLetters(), r.model.dead, from)
 	}
 }

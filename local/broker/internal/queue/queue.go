@@ -48,6 +48,7 @@ type Config struct {
 // Counts is how many messages a queue holds.
 type Counts struct {
 	Active       int // ready to be taken
+	Scheduled    int // yet to join the queue
 	Locked       int // held by a receiver
 	DeadLettered int // in the dead-letter queue, locked ones included
 }
@@ -65,9 +66,10 @@ type Queue struct {
 	returned heap[*entry] // by sequence number
 	expiring heap[*entry] // untaken entries with a time to live
 	locks    map[Token]*lock
-	ending   heap[*lock] // all locks, by their end
-	waiters  *list.List  // of *Waiter
-	alarm    time.Time   // deadline that the owner knows of; zero: none
+	ending   heap[*lock]      // all locks, by their end
+	later    heap[*scheduled] // by the time at which they join the queue
+	waiters  *list.List       // of *Waiter
+	alarm    time.Time        // deadline that the owner knows of; zero: none
 }
 
 // New makes an empty queue and its dead-letter queue.
@@ -93,6 +95,10 @@ func newQueue(config Config) *Queue {
 			less:  func(a, b *lock) bool { return a.until.Before(b.until) },
 			place: func(l *lock) *int32 { return &l.inLocks },
 		},
+		later: heap[*scheduled]{
+			less:  (*scheduled).before,
+			place: func(s *scheduled) *int32 { return &s.inLater },
+		},
 		locks:   make(map[Token]*lock),
 		waiters: list.New(),
 	}
@@ -109,25 +115,35 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) int64 {
 	first := q.lastSeq + 1
 	for _, item := range items {
 		q.lastSeq++
-		e := &entry{
-			seq:        q.lastSeq,
-			inReturned: -1,
-			inExpiring: -1,
-			enqueuedAt: now,
-			payload:    item.Payload,
+		if item.EnqueueAt.After(now) {
+			q.later.push(&scheduled{seq: q.lastSeq, item: item, inLater: -1})
+			continue
 		}
-		if item.TimeToLive > 0 {
-			e.expiresAt = now.Add(item.TimeToLive)
-			q.expiring.push(e)
-		}
-		q.index.insert(e)
-		q.fresh++
+		q.admit(q.lastSeq, item, now)
 	}
 	return first
 }
 
-// Peek returns up to limit messages in order, locked ones included, from the
-// sequence number on.
+// admit puts an item with a sequence number above all that the index holds into
+// its place.
+func (q *Queue) admit(seq int64, item Item, now time.Time) {
+	e := &entry{
+		seq:        seq,
+		inReturned: -1,
+		inExpiring: -1,
+		enqueuedAt: now,
+		payload:    item.Payload,
+	}
+	if item.TimeToLive > 0 {
+		e.expiresAt = now.Add(item.TimeToLive)
+		q.expiring.push(e)
+	}
+	q.index.insert(e)
+	q.fresh++
+}
+
+// Peek returns up to limit messages in order, locked and scheduled ones
+// included, from the sequence number on.
 func (q *Queue) Peek(now time.Time, from int64, limit int) []Message {
 	q.enter(now)
 	defer q.leave()
@@ -139,14 +155,14 @@ func (q *Queue) Peek(now time.Time, from int64, limit int) []Message {
 		found = append(found, e.message())
 		return len(found) < limit
 	})
-	return found
+	return q.withScheduled(found, from, limit)
 }
 
 // Counts returns how many messages the queue holds.
 func (q *Queue) Counts(now time.Time) Counts {
 	q.enter(now)
 	defer q.leave()
-	c := Counts{Active: q.available(), Locked: len(q.locks)}
+	c := Counts{Active: q.available(), Scheduled: q.later.len(), Locked: len(q.locks)}
 	if q.dead != nil {
 		dead := q.dead.Counts(now)
 		c.DeadLettered = dead.Active + dead.Locked

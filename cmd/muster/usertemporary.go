@@ -1,0 +1,292 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-mfa/muster/graphclient"
+	"github.com/muster-mfa/muster/messages"
+	"github.com/muster-mfa/muster/phone"
+	"github.com/muster-mfa/muster/servicebus"
+)
+
+type temporaryFlags struct {
+	changeFlags
+	queueFlags
+	numbers numbersOf
+	method  string
+	until   string
+}
+
+func newUserTemporary(p *process) *cobra.Command {
+	f := temporaryFlags{numbers: numbersOf{}}
+	cmd := &cobra.Command{
+		Use:   "temporary USER",
+		Short: "Give one user another number or default method for a while",
+		Long: `Give one user another number or default method for a while, such as a user who left
+their phone at home, and set back what was there before.
+
+  muster user temporary ada@contoso.example --tenant contoso.example \
+      --office "+1 206 555 0100" --default-method voiceOffice --until 17:30
+
+With --servicebus and --queue the command that sets it back is put into the queue
+first, scheduled for that time, and a worker carries it out. Without, this command
+waits and sets it back itself, at that time or when it is interrupted; if it is killed
+or the machine goes down, nobody does.
+
+A part that somebody has changed in the meantime makes the whole of it stay.
+` + changeHelp + exitCodes,
+		Args: oneUser(0, "one user, by object id or user principal name"),
+		RunE: p.run(func(cmd *cobra.Command, args []string) error { return temporary(cmd, p, args[0], &f) }),
+	}
+	f.changeFlags.add(cmd)
+	f.queueFlags.add(cmd)
+	f.numbers.add(cmd, "%s number")
+	fs := cmd.Flags()
+	fs.StringVar(&f.method, "default-method", "", "default method: push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms; a weaker one is accepted")
+	fs.StringVar(&f.until, "until", "", "when to set it back: a duration such as 8h, a time of day such as 17:30, or 2026-11-30T17:30:00Z")
+	return cmd
+}
+
+func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (err error) {
+	if err := required(cmd, "tenant", "until"); err != nil {
+		return err
+	}
+	until, err := parseUntil(f.until, time.Now())
+	if err != nil {
+		return usageError("%w", err)
+	}
+	if f.servicebus == "" && f.queue != "" && onCommandLine(cmd, "queue") {
+		return usageError("--queue needs --servicebus")
+	}
+	command := messages.Command{Phones: f.numbers.phones()}
+	if f.method != "" {
+		command.DefaultMethod, command.DefaultMethodMode = messages.DefaultMethod(f.method), messages.DefaultModeForce
+	}
+	client, err := f.begin(cmd, p, user, &command)
+	if err != nil {
+		return err
+	}
+	back, err := f.planBack(cmd.Context(), client, &command)
+	if err != nil {
+		return err
+	}
+	scheduled := back != nil && f.servicebus != ""
+	if scheduled {
+		if err := f.schedule(cmd, p, *back, until); err != nil {
+			return err
+		}
+	}
+	c, err := f.change(cmd.Context(), p, client, command)
+	if err != nil {
+		return err
+	}
+	if err := f.tell(cmd, c, back, until); err != nil {
+		return err
+	}
+	switch {
+	case !c.done():
+		return errPartly
+	case back == nil || scheduled:
+		return nil
+	}
+	return f.waitAndSetBack(cmd, p, client, *back, until)
+}
+
+// planBack makes the command that sets back what this one is about to change,
+// nil where nothing will have to be. What can't be read or read in full could
+// not be set back, so that is an error.
+func (f *temporaryFlags) planBack(ctx context.Context, client *graphclient.Client, c *messages.Command) (*messages.Command, error) {
+	for t, number := range c.Phones {
+		read, err := f.workFlags.numbers().Parse(number, phone.Use(t))
+		if err != nil {
+			// The worker refuses it too, and says why.
+			return nil, nil
+		}
+		c.Phones[t] = string(read)
+	}
+	before, err := readUser(ctx, client.Directory(f.tenant), c.User)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.Phones) > 0 && before.noPhones || c.DefaultMethod != "" && before.noSP {
+		return nil, fmt.Errorf("what the user has can't be read, and so not be set back: grant %s", before.missing[0].Permission)
+	}
+	back, err := before.wayBack(*c)
+	if back != nil {
+		back.User, back.Run = before.id(c.User), c.Run
+	}
+	return back, err
+}
+
+// wayBack is the command that leads from where c leads to what there is now, if
+// nothing else changes in between; nil where c changes nothing.
+func (s *userState) wayBack(c messages.Command) (*messages.Command, error) {
+	back := messages.Command{Tenant: c.Tenant, Expect: &messages.Expectation{}}
+	is := make(map[messages.PhoneType]graphclient.PhoneMethod)
+	for _, m := range s.phones {
+		is[messages.PhoneType(m.Type)] = m
+	}
+	changes := false
+	for t, number := range c.Phones {
+		have, there := is[t]
+		switch {
+		case phone.IsMasked(have.Number):
+			return nil, errors.New("the number that the user has is shown only in part, and so can't be set back: sign in as an application, or with a more privileged role")
+		case there && phone.Equal(have.Number, number):
+			continue
+		}
+		if !changes {
+			back.Phones, back.Expect.Phones = make(messages.Phones), make(messages.Phones)
+		}
+		changes = true
+		back.Phones[t], back.Expect.Phones[t] = have.Number, number // no number is messages.Remove
+		if t == messages.Mobile && there {
+			// The tenant's policy may turn it on with any number that is written.
+			back.SMSSignIn = new(have.SMSSignInState == graphclient.SMSReady)
+		}
+	}
+	if w := c.DefaultMethod; w != "" && string(s.preferences.DefaultMethod) != string(w) {
+		changes = true
+		back.Expect.DefaultMethod = w
+		if d := s.preferences.DefaultMethod; d != "" {
+			back.DefaultMethod, back.DefaultMethodMode = messages.DefaultMethod(d), messages.DefaultModeForce
+		}
+	}
+	if !changes || len(back.Phones) == 0 && back.DefaultMethod == "" {
+		return nil, nil
+	}
+	return &back, nil
+}
+
+// schedule puts the command that sets it back into the queue, before anything is
+// changed: there is never a temporary factor without an end.
+func (f *temporaryFlags) schedule(cmd *cobra.Command, p *process, back messages.Command, until time.Time) (err error) {
+	var namespace *servicebus.Namespace
+	if namespace, err = f.queueFlags.open(cmd, p); err != nil {
+		return err
+	}
+	defer closing(cmd.Context(), namespace.Close, &err)
+	sender, err := namespace.Sender(f.queue)
+	if err != nil {
+		return err
+	}
+	return sender.SendAt(cmd.Context(), newUserEvent(back), until)
+}
+
+// tell says what was done and what is to come.
+func (f *temporaryFlags) tell(cmd *cobra.Command, c *changed, back *messages.Command, until time.Time) error {
+	if f.asJSON {
+		return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
+			*changed
+			Until   *time.Time `json:"until,omitempty"`
+			SetBack string     `json:"setBackBy,omitempty"`
+		}{c, f.end(c, back, until), f.by(c, back)})
+	}
+	out := cmd.OutOrStdout()
+	if err := c.text(out); err != nil || !c.done() {
+		return err
+	}
+	when := until.Format("2006-01-02 15:04:05 MST")
+	var err error
+	switch {
+	case back == nil:
+		_, err = fmt.Fprintln(out, "There will be nothing to set back.")
+	case f.servicebus != "":
+		_, err = fmt.Fprintf(out, "A worker of queue %s sets it back at %s.\n", f.queue, when)
+	default:
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Set back at %s, or at once with Ctrl-C. Leave this running.\n", when)
+	}
+	return err
+}
+
+func (f *temporaryFlags) end(c *changed, back *messages.Command, until time.Time) *time.Time {
+	if back == nil || !c.done() {
+		return nil
+	}
+	return &until
+}
+
+func (f *temporaryFlags) by(c *changed, back *messages.Command) string {
+	switch {
+	case back == nil || !c.done():
+		return ""
+	case f.servicebus != "":
+		return "queue"
+	}
+	return "this process"
+}
+
+// waitAndSetBack waits for the time or an interruption, whichever is first, and
+// sets back.
+func (f *temporaryFlags) waitAndSetBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command, until time.Time) error {
+	// A terminal that is closed must not leave the temporary factor behind.
+	waiting, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+	waitUntil(waiting, until)
+	stop()
+	c, err := f.change(context.WithoutCancel(cmd.Context()), p, client, back)
+	if err != nil {
+		return fmt.Errorf("set back: %w", err)
+	}
+	if f.asJSON {
+		err = json.NewEncoder(cmd.OutOrStdout()).Encode(c)
+	} else {
+		fmt.Fprintln(cmd.OutOrStdout(), "\nSetting back:")
+		err = c.text(cmd.OutOrStdout())
+	}
+	if err == nil && !c.done() {
+		return errPartly
+	}
+	return err
+}
+
+// waitUntil returns at that time by the wall clock, also on a machine that slept,
+// or when ctx ends.
+func waitUntil(ctx context.Context, at time.Time) {
+	for {
+		left := at.Round(0).Sub(time.Now().Round(0))
+		if left <= 0 {
+			return
+		}
+		timer := time.NewTimer(min(left, 10*time.Second))
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		}
+	}
+}
+
+// parseUntil reads a duration from now, a time of day, the next one, or a moment.
+func parseUntil(text string, now time.Time) (time.Time, error) {
+	if d, err := time.ParseDuration(text); err == nil {
+		if d <= 0 {
+			return time.Time{}, fmt.Errorf("--until %q is over already", text)
+		}
+		return now.Add(d), nil
+	}
+	if t, err := time.Parse("15:04", text); err == nil {
+		at := time.Date(now.Year(), now.Month(), now.Day(), t.Hour(), t.Minute(), 0, 0, now.Location())
+		if !at.After(now) {
+			at = at.AddDate(0, 0, 1)
+		}
+		return at, nil
+	}
+	for _, layout := range []string{time.RFC3339, "2006-01-02T15:04", "2006-01-02 15:04"} {
+		if at, err := time.ParseInLocation(layout, text, now.Location()); err == nil {
+			if !at.After(now) {
+				return at, fmt.Errorf("--until %q is over already", text)
+			}
+			return at, nil
+		}
+	}
+	return time.Time{}, fmt.Errorf("--until %q: use a duration such as 8h, a time of day such as 17:30, or 2026-11-30T17:30:00Z", text)
+}

@@ -18,6 +18,7 @@ type Tenant struct {
 	denials       denials
 	tally         *tally
 	requireToken  bool
+	authority     *authority // nil: the tenant checks no tokens
 	seed          uint64
 	requests      atomic.Uint64 // numbers the request ids
 	now           func() time.Time
@@ -41,6 +42,10 @@ func New(o Options) (*Tenant, error) {
 		seed:          o.Seed,
 		now:           o.Now,
 		logger:        o.Logger,
+	}
+	var err error
+	if t.authority, err = newAuthority(o); err != nil {
+		return nil, fmt.Errorf("register applications: %w", err)
 	}
 	if err := t.directory.add(o.Users, time.Time{}); err != nil {
 		return nil, fmt.Errorf("fill directory: %w", err)

@@ -48,7 +48,7 @@ func New(o Options) (*Client, error) {
 	if o.Credential != nil {
 		c.tokens = newTokens(o.Credential, endpoint.Scheme+"://"+endpoint.Host+"/.default")
 	}
-	c.http, c.fresh = httpClients(o.HTTPClient)
+	c.http, c.fresh = httpClients(o.HTTPClient, o.RootCAs)
 	return c, nil
 }
 

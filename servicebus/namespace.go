@@ -8,6 +8,8 @@ package servicebus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,6 +29,8 @@ type Options struct {
 	// Credential authenticates to a namespace given by name. A connection string
 	// has its own key and needs none.
 	Credential azcore.TokenCredential
+	// RootCAs are trusted in place of the system's. Nil means the system's.
+	RootCAs *x509.CertPool
 	// ApplicationID appears in the service's diagnostics, at most 24 characters.
 	// Default: muster.
 	ApplicationID string
@@ -66,6 +70,9 @@ func Open(o Options) (*Namespace, error) {
 		// The client's own default begins at four seconds, which a person at a
 		// prompt takes for a hang.
 		RetryOptions: azservicebus.RetryOptions{MaxRetries: 4, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 20 * time.Second},
+	}
+	if o.RootCAs != nil {
+		opts.TLSConfig = &tls.Config{RootCAs: o.RootCAs}
 	}
 	if opts.ApplicationID == "" {
 		opts.ApplicationID = "muster"

@@ -17,6 +17,7 @@ type Tenant struct {
 	faulty        bool
 	denials       denials
 	tally         *tally
+	id            string
 	requireToken  bool
 	authority     *authority // nil: the tenant checks no tokens
 	seed          uint64
@@ -38,6 +39,7 @@ func New(o Options) (*Tenant, error) {
 		probabilities: *o.Probabilities,
 		faulty:        *o.Probabilities != Probabilities{},
 		tally:         newTally(),
+		id:            o.ID,
 		requireToken:  o.RequireToken,
 		seed:          o.Seed,
 		now:           o.Now,
@@ -53,6 +55,9 @@ func New(o Options) (*Tenant, error) {
 	t.denials.add(o.Deny...)
 	return t, nil
 }
+
+// ID is the tenant's id.
+func (t *Tenant) ID() string { return t.id }
 
 // AddUsers creates users: all of them, or none and every reason. For as long
 // as the lag, requests may not find them yet.

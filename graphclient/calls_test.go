@@ -82,6 +82,16 @@ var everyCall = []struct {
 		func(ctx context.Context, d *graphclient.Directory, u string) error {
 			return d.DeleteAuthenticatorMethod(ctx, u, userGUID)
 		}},
+	{"MemberGroups", "POST", "/v1.0/users/{u}/checkMemberGroups", `{"groupIds":["` + userGUID + `"]}`,
+		func(ctx context.Context, d *graphclient.Directory, u string) error {
+			_, err := d.MemberGroups(ctx, u, []string{userGUID})
+			return err
+		}},
+	{"DirectoryRoles", "GET", "/v1.0/users/{u}/transitiveMemberOf/microsoft.graph.directoryRole", "",
+		func(ctx context.Context, d *graphclient.Directory, u string) error {
+			_, err := d.DirectoryRoles(ctx, u)
+			return err
+		}},
 	{"Batch", "POST", "/beta/$batch", "", func(ctx context.Context, d *graphclient.Directory, u string) error {
 		path, err := graphclient.UserPath(u, "/authentication/phoneMethods")
 		if err != nil {

@@ -1,11 +1,11 @@
 // Package graphclient is Microsoft Graph over HTTP, as far as Muster needs it:
-// users, phone methods, per-user MFA state, sign-in preferences, Microsoft
+// users and their memberships, phone methods, per-user MFA state, sign-in preferences, Microsoft
 // Authenticator registrations and $batch. It knows no queue and no command.
 //
 // A [Client] holds what all calls share (endpoint, credential, connections,
 // limiter); a [Directory] is its view on one tenant and carries the calls. Each
 // noun of Graph has a file: phones.go, smssignin.go, requirements.go,
-// preferences.go, authenticator.go, users.go, batch.go. A call only says what it
+// preferences.go, authenticator.go, users.go, memberships.go, batch.go. A call only says what it
 // is: operation, method, place, body, and whether it may be repeated. All of
 // them then take the same road:
 //

@@ -48,6 +48,8 @@ const (
 	CodeForeignNextLink = "musterForeignNextLink"
 	// CodeUnreadableReply: the reply is not what Graph's documentation says.
 	CodeUnreadableReply = "musterUnreadableReply"
+	// CodeTooManyGroups: more groups than one call may name.
+	CodeTooManyGroups = "musterTooManyGroups"
 	// CodeOtherNumber: another number of that type is there already.
 	CodeOtherNumber = "musterOtherNumber"
 )

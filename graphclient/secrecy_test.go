@@ -72,7 +72,7 @@ func (o *observed) collect(t *testing.T) metricdata.ResourceMetrics {
 func secrets() []string {
 	bare := strings.NewReplacer(" ", "", "+1", "")
 	return []string{
-		guestUPN, url.PathEscape(guestUPN), url.QueryEscape(guestUPN), "o'neil", "neil_contoso", "EXT",
+		guestUPN, url.PathEscape(guestUPN), url.QueryEscape(guestUPN), "o'neil", "neil_contoso", "EXT#", "EXT%23",
 		number, otherNumber, bare.Replace(number), bare.Replace(otherNumber), "token-1", "Bearer",
 	}
 }

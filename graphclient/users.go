@@ -21,6 +21,8 @@ type User struct {
 	UserType string `json:"userType"`
 	// OnPremisesSyncEnabled: the user comes from an on-premises directory.
 	OnPremisesSyncEnabled bool `json:"onPremisesSyncEnabled"`
+	// Department is empty for a user without one.
+	Department string `json:"department"`
 	// UsageLocation is a country by its ISO 3166 code, empty where none is set.
 	UsageLocation    string    `json:"usageLocation"`
 	AssignedLicenses []License `json:"assignedLicenses"`
@@ -35,7 +37,7 @@ type License struct {
 func UserFields() []string {
 	return []string{
 		"id", "userPrincipalName", "displayName", "accountEnabled", "userType",
-		"onPremisesSyncEnabled", "usageLocation", "assignedLicenses",
+		"onPremisesSyncEnabled", "department", "usageLocation", "assignedLicenses",
 	}
 }
 

@@ -6,6 +6,7 @@
 //	order.go     gives each command its place behind those of the same user
 //	decode.go    reads the numbers by the policy
 //	resolve.go   finds the object id behind a user principal name
+//	scope.go     decides whether the user may be changed
 //	read.go      reads what Graph holds now
 //	plan.go      decides the writes, purely, from what is and what is wanted
 //	apply.go     carries them out

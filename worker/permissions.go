@@ -16,6 +16,8 @@ type access string
 const (
 	signIn             access = "sign in"
 	readUsers          access = "read users"
+	readGroups         access = "read groups"
+	readRoles          access = "read directory roles"
 	readPhones         access = "read phones"
 	writePhones        access = "write phones"
 	readMFAState       access = "read per-user mfa state"
@@ -26,20 +28,71 @@ const (
 	writeAuthenticator access = "write authenticator registrations"
 )
 
+// permissions lists the application permissions that give each access, the one
+// with the least privilege first, by the permission tables of the Graph reference.
+var permissions = map[access][]string{
+	readUsers:          {"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
+	readGroups:         {"GroupMember.Read.All", "Group.Read.All", "Directory.Read.All", "Directory.ReadWrite.All"},
+	readRoles:          {"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"},
+	readPhones:         {"UserAuthMethod-Phone.Read.All", "UserAuthMethod-Phone.ReadWrite.All", methodsRead, methodsReadWrite},
+	writePhones:        {"UserAuthMethod-Phone.ReadWrite.All", methodsReadWrite},
+	readMFAState:       {"Policy.Read.All"},
+	writeMFAState:      {"Policy.ReadWrite.AuthenticationMethod"},
+	readPreferences:    {methodsRead, methodsReadWrite},
+	writePreferences:   {methodsReadWrite},
+	readAuthenticator:  {"UserAuthMethod-MicrosoftAuthApp.Read.All", "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", methodsRead, methodsReadWrite},
+	writeAuthenticator: {"UserAuthMethod-MicrosoftAuthApp.ReadWrite.All", methodsReadWrite},
+}
+
+// The permissions for all kinds of method.
+const (
+	methodsRead      = "UserAuthenticationMethod.Read.All"
+	methodsReadWrite = "UserAuthenticationMethod.ReadWrite.All"
+)
+
 // permission is the application permission with the least privilege that gives
-// the access, by the permission tables of the Graph reference.
+// the access; empty for access that rests on no permission.
 func (a access) permission() string {
-	return map[access]string{
-		readUsers:          "User.Read.All",
-		readPhones:         "UserAuthMethod-Phone.Read.All",
-		writePhones:        "UserAuthMethod-Phone.ReadWrite.All",
-		readMFAState:       "Policy.Read.All",
-		writeMFAState:      "Policy.ReadWrite.AuthenticationMethod",
-		readPreferences:    "UserAuthenticationMethod.Read.All",
-		writePreferences:   "UserAuthenticationMethod.ReadWrite.All",
-		readAuthenticator:  "UserAuthMethod-MicrosoftAuthApp.Read.All",
-		writeAuthenticator: "UserAuthMethod-MicrosoftAuthApp.ReadWrite.All",
-	}[a]
+	if len(permissions[a]) == 0 {
+		return ""
+	}
+	return permissions[a][0]
+}
+
+// leastPermissions are the permissions with the least privilege that give all
+// these accesses, without those whose access another of them gives too.
+func leastPermissions(accesses []access) []string {
+	var least []string
+	for _, a := range accesses {
+		if p := a.permission(); p != "" && !slices.Contains(least, p) {
+			least = append(least, p)
+		}
+	}
+	return slices.DeleteFunc(slices.Clone(least), func(p string) bool {
+		others := slices.DeleteFunc(slices.Clone(least), func(other string) bool { return other == p })
+		return len(missingPermissions([]string{p}, others)) == 0
+	})
+}
+
+// missingPermissions lists those of the wanted permissions that neither are
+// granted nor give only what a granted one gives too.
+func missingPermissions(wanted, granted []string) []string {
+	return slices.DeleteFunc(slices.Clone(wanted), func(p string) bool {
+		if slices.Contains(granted, p) {
+			return true
+		}
+		covered := false
+		for a, list := range permissions {
+			if a.permission() != p {
+				continue
+			}
+			if !slices.ContainsFunc(list, func(q string) bool { return slices.Contains(granted, q) }) {
+				return false
+			}
+			covered = true
+		}
+		return covered
+	})
 }
 
 // missing says what the application lacks where Graph refused it the access, and

@@ -29,6 +29,7 @@ type command struct {
 	tries    int       // attempts made, this one included
 	trouble  time.Time // when the first of them failed
 	userID   string
+	resolved *graphclient.User // as it was read to find the id; nil where that took no request
 	writes   int
 	warnings []string
 }
@@ -122,6 +123,9 @@ func (w *Worker) attempt(working, waiting context.Context, c *command) Verdict {
 		if v := w.admit(working, waiting, c); v.Action != Complete {
 			return v
 		}
+	}
+	if v := w.inScope(working, waiting, c); v.Action != Complete {
+		return v
 	}
 	return w.passGate(working, waiting, c, c.wanted.accesses(), func() error { return w.change(working, c) })
 }
@@ -235,8 +239,9 @@ func (w *Worker) identify(ctx context.Context, c *command) error {
 		c.userID = id
 		return nil
 	}
-	return w.call(ctx, c, readUsers, func(ctx context.Context) (err error) {
-		c.userID, err = w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, user)
+	return w.call(ctx, c, readUsers, func(ctx context.Context) error {
+		u, err := w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, user)
+		c.userID, c.resolved = u.ID, &u
 		return err
 	})
 }
@@ -298,6 +303,9 @@ func (w *Worker) newCommand(d messages.Delivery) *command {
 	c.event, c.faulty = messages.Decode(d.Encoded)
 	if c.faulty == nil {
 		c.wanted, c.faulty = numbers(c.event.Command, w.opts.Numbers)
+	}
+	if c.faulty == nil {
+		c.faulty = permit(c.wanted, w.opts.Allow)
 	}
 	c.tenant = strings.ToLower(c.event.Command.Tenant)
 	return c

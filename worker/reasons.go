@@ -17,6 +17,8 @@ const (
 	ReasonAccessDenied             = "AccessDenied"
 	ReasonGraphFailed              = "GraphFailed"
 	ReasonPanic                    = "InternalError"
+	ReasonNotAllowedHere           = "NotAllowedHere"
+	ReasonOutOfScope               = "OutOfScope"
 )
 
 // Warnings on a command that was applied all the same.

@@ -63,6 +63,7 @@ const (
 func judge(err error, tries int, elsewhere bool) Verdict {
 	var decoding *messages.DecodeError
 	var number *phone.Refusal
+	var restricted *restriction
 	var plan *Refusal
 	var graph *graphclient.Error
 	switch {
@@ -76,6 +77,8 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 		return refused(decoding.Reason, decoding.Error())
 	case errors.As(err, &number):
 		return refused(number.Reason, number.Hint)
+	case errors.As(err, &restricted):
+		return refused(restricted.reason, restricted.hint)
 	case errors.As(err, &plan):
 		if tries < looks {
 			return troubled(tries, elsewhere, "refused")

@@ -47,6 +47,13 @@ type Options struct {
 	// FirstPause is how long a tenant that answers 401 or 403 is left alone at
 	// first; each further refusal doubles it, up to 5 minutes. Default 15 s.
 	FirstPause time.Duration
+	// Allow names the kinds of change that the worker may make; see
+	// [Capabilities]. A command that asks for another one is refused before any
+	// request. Empty means that it may make all.
+	Allow []string
+	// Scope says which users the worker may change. A command for another one is
+	// refused. Nil means everybody.
+	Scope *Scope
 	// QueueName is the queue's name for traces and metrics.
 	QueueName string
 	// Empty, where it is set, is asked whenever nothing has come for a while and
@@ -104,6 +111,7 @@ func (o Options) validate() error {
 			faults = append(faults, fmt.Errorf("%s is %v; it must not be negative", name, d))
 		}
 	}
+	faults = append(faults, validateAllow(o.Allow))
 	if err := o.Numbers.Validate(); err != nil {
 		faults = append(faults, err)
 	}
@@ -120,6 +128,7 @@ type Worker struct {
 	telemetry *telemetry
 
 	resolver *resolver
+	scoped   *cache[ScopeDecision]
 	memory   *memory
 	gates    *gates
 	named    *chains
@@ -145,7 +154,7 @@ func New(queue Queue, graph *graphclient.Client, o Options) (*Worker, error) {
 	}
 	return &Worker{
 		queue: queue, graph: graph, opts: o, log: o.Logger, telemetry: t,
-		resolver: newResolver(), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
+		resolver: newResolver(), scoped: newCache[ScopeDecision](scopeKeep), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
 		named: newChains(), turns: newChains(), lanes: newChains(),
 	}, nil
 }

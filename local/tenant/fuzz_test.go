@@ -24,6 +24,8 @@ func FuzzServe(f *testing.F) {
 	f.Add("GET", "/v1.0/users?$skiptoken=MTAw&$select=id,perUserMfaState", "", "")
 	f.Add("GET", "/v1.0/users/eve_partner.example%23EXT%23@contoso.example", "", "")
 	f.Add("GET", "/v1.0/users('o''hara')/authentication/methods", "", "")
+	f.Add("POST", "/v1.0/users/"+ada+"/checkMemberGroups", "application/json", `{"groupIds":["`+pilot+`"]}`)
+	f.Add("GET", "/v1.0/users/"+ada+"/transitiveMemberOf/microsoft.graph.directoryRole?$count=true&$select=id", "", "")
 	f.Add("POST", "/beta/$batch", "application/json", `{"requests":[`+postMobile+`,`+postAlternate+`,`+enforce+`]}`)
 	f.Add("POST", "/v1.0/$batch", "application/json", `{"requests":[{"id":"\u0000","method":"GET","url":"users?%","body":7}]}`)
 	f.Add("POST", "/_tenant/users", "", `{"userPrincipalName":"x@contoso.example","phones":{"mobile":"+31612345678"}}`)

@@ -27,6 +27,12 @@ func methodRoles(kind string, write bool) []string {
 // permissions reference, by API). It returns nil for an operation that is in no
 // table: any token will do.
 func (o *operation) roles() []string {
+	switch o.name {
+	case "users.checkMemberGroups":
+		return []string{"GroupMember.Read.All", "Group.Read.All", "Group.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
+	case "users.listRoles":
+		return []string{"RoleManagement.Read.Directory", "RoleManagement.ReadWrite.Directory", "Directory.Read.All", "Directory.ReadWrite.All"}
+	}
 	group, _, _ := strings.Cut(o.name, ".")
 	write := o.writes()
 	switch group {

@@ -37,6 +37,8 @@ var operations = []operation{
 	get("users.list", "users", (*Tenant).listUsers),
 	get("users.count", "users/$count", (*Tenant).countUsers),
 	get("users.get", "users/{user}", (*Tenant).getUser),
+	reading("users.checkMemberGroups", "POST", "users/{user}/checkMemberGroups", 4, (*Tenant).checkMemberGroups),
+	reading("users.listRoles", "GET", "users/{user}/transitiveMemberOf/microsoft.graph.directoryRole", 2, (*Tenant).listRoles),
 	get("methods.list", methods, (*Tenant).listMethods),
 	get("methods.get", methods+"/{id}", (*Tenant).getMethod),
 	get("passwordMethods.list", passwords, (*Tenant).listPasswords),
@@ -70,6 +72,15 @@ func get(name, pattern string, run func(*Tenant, *call) reply) operation {
 func write(name, method, pattern string, run func(*Tenant, *call) reply) operation {
 	o := get(name, pattern, run)
 	o.method, o.cost.writes = method, 1
+	return o
+}
+
+// reading is an operation that changes nothing, whatever its method, at a cost of
+// its own (throttling limits, "Identity and access": POST me/checkMemberGroups 4,
+// GET me/transitiveMemberOf 2).
+func reading(name, method, pattern string, units int, run func(*Tenant, *call) reply) operation {
+	o := get(name, pattern, run)
+	o.method, o.cost.units = method, units
 	return o
 }
 

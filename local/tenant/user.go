@@ -26,6 +26,14 @@ type User struct {
 	// OnPremisesSyncEnabled is true for a user that is synchronised from Active
 	// Directory, and nil for one that never was.
 	OnPremisesSyncEnabled *bool `json:"onPremisesSyncEnabled,omitempty"`
+	// Department is empty for a user without one.
+	Department string `json:"department,omitempty"`
+	// Groups lists the object ids of the groups that the user is in, directly or
+	// through other groups.
+	Groups []string `json:"groups,omitempty"`
+	// Roles lists the directory roles that the user has, by display name, at most
+	// a page of them (100).
+	Roles []string `json:"roles,omitempty"`
 	// Phones are the phone authentication methods.
 	Phones Phones `json:"phones,omitzero"`
 	// SMSSignIn tells that the mobile is registered for signing in by text
@@ -98,6 +106,10 @@ func (u User) normalised() (User, error) {
 	if u.PerUserMFAState == "" {
 		u.PerUserMFAState = mfaDisabled
 	}
+	u.Groups = slices.Clone(u.Groups)
+	for i, id := range u.Groups {
+		u.Groups[i] = strings.ToLower(id)
+	}
 	u, phoneFaults := u.withSpacedNumbers()
 	faults = append(faults, phoneFaults, u.withinRules())
 	u.Authenticator = slices.Clone(u.Authenticator)
@@ -137,6 +149,12 @@ func (u User) withinRules() error {
 	if !isMFAState(u.PerUserMFAState) {
 		faults = append(faults, errors.New("perUserMfaState is none of disabled, enabled, enforced"))
 	}
+	if slices.ContainsFunc(u.Groups, func(id string) bool { return len(id) != 36 || uuid.Validate(id) != nil }) {
+		faults = append(faults, errors.New("groups has an id that is not a GUID"))
+	}
+	if len(u.Roles) > defaultPage {
+		faults = append(faults, errors.New("roles has more than a page of them"))
+	}
 	if u.Phones.AlternateMobile != "" && u.Phones.Mobile == "" {
 		faults = append(faults, errors.New("phones.alternateMobile stands without a mobile"))
 	}
@@ -152,6 +170,7 @@ func (u User) withinRules() error {
 // clone returns a copy that shares nothing that a caller could change.
 func (u User) clone() User {
 	u.Authenticator = append([]Authenticator(nil), u.Authenticator...)
+	u.Groups, u.Roles = slices.Clone(u.Groups), slices.Clone(u.Roles)
 	if u.AccountEnabled != nil {
 		u.AccountEnabled = new(*u.AccountEnabled)
 	}

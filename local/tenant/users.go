@@ -47,6 +47,7 @@ var userProperties = []userProperty{
 	{name: "id", byDefault: true, write: func(b []byte, r *record) []byte { return appendString(b, r.ID) }},
 	{name: "accountEnabled", write: func(b []byte, r *record) []byte { return appendBool(b, r.AccountEnabled) }},
 	{name: "assignedLicenses", write: list},
+	{name: "department", write: func(b []byte, r *record) []byte { return appendNullable(b, r.Department) }},
 	{name: "onPremisesSyncEnabled", write: func(b []byte, r *record) []byte { return appendBool(b, r.OnPremisesSyncEnabled) }},
 	{name: "usageLocation", write: null},
 	{name: "userType", write: func(b []byte, r *record) []byte { return appendString(b, r.UserType) }},

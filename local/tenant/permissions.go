@@ -59,7 +59,7 @@ func (o *operation) roles() []string {
 		return readMethodRoles
 	case "applications":
 		return []string{"Application.Read.All", "Application.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"}
-	case "auditLogs", "reports", "userRegistrationDetails", "signIns", "directoryAudits":
+	case "registrationDetails", "signIns", "directoryAudits":
 		return []string{"AuditLog.Read.All"}
 	}
 	return nil

@@ -40,6 +40,9 @@ func (d *Directory) Access(ctx context.Context) (Access, error) {
 	return readAccess(token), nil
 }
 
+// NeedsToken tells whether the client has a credential.
+func (c *Client) NeedsToken() bool { return c.tokens != nil }
+
 // readAccess reads the claims of a token. One that can't be read, which Microsoft
 // allows itself, is empty.
 func readAccess(token string) Access {

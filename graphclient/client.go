@@ -52,6 +52,9 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
+// Endpoint is Graph's address without the version.
+func (c *Client) Endpoint() string { return c.base }
+
 // Close lets go of idle connections. Calls under way are not disturbed.
 func (c *Client) Close() {
 	c.http.CloseIdleConnections()

@@ -139,3 +139,31 @@ func describe(doing string, err error) error {
 	}
 	return fmt.Errorf("%s: %w: %w", doing, kind, err)
 }
+
+// CanListen tells, by its error, whether the queue can be received from. It looks
+// into the queue and takes nothing.
+func (n *Namespace) CanListen(ctx context.Context, queue string) (err error) {
+	receiver, err := n.client.NewReceiverForQueue(queue, nil)
+	if err != nil {
+		return describe("open receiver", err)
+	}
+	defer func() { err = errors.Join(err, receiver.Close(context.WithoutCancel(ctx))) }()
+	if _, err := receiver.PeekMessages(ctx, 1, nil); err != nil {
+		return describe("look into the queue", err)
+	}
+	return nil
+}
+
+// CanSend tells, by its error, whether the queue can be sent to. It opens a link
+// and sends nothing.
+func (n *Namespace) CanSend(ctx context.Context, queue string) (err error) {
+	sender, err := n.client.NewSender(queue, nil)
+	if err != nil {
+		return describe("open sender", err)
+	}
+	defer func() { err = errors.Join(err, sender.Close(context.WithoutCancel(ctx))) }()
+	if _, err := sender.NewMessageBatch(ctx, nil); err != nil {
+		return describe("open the queue for sending", err)
+	}
+	return nil
+}

@@ -66,6 +66,9 @@ type Options struct {
 	// many goroutines at once and must not block; a panic in it is logged and
 	// survived. Nil means nobody is told.
 	Report func(messages.Outcome)
+	// OnPause, where it is set, is told of a tenant when a pause of it begins or
+	// grows. It is called by many goroutines at once and must not block.
+	OnPause func(tenant string)
 	// Logger, TracerProvider and MeterProvider default to none and to the global
 	// ones.
 	Logger         *slog.Logger

@@ -18,6 +18,7 @@ type workFlags struct {
 	concurrency       int
 	grace, firstPause time.Duration
 	outcomes          string
+	checkup           checkup
 }
 
 func (f *workFlags) add(cmd *cobra.Command) {
@@ -41,8 +42,9 @@ func (f *workFlags) options(p *process, queue string, report reporter) worker.Op
 		Permanent: func(err error) bool {
 			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)
 		},
-		Report: report,
-		Logger: p.log,
+		Report:  report,
+		OnPause: f.checkup.paused,
+		Logger:  p.log,
 	}
 }
 
@@ -105,6 +107,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 		return err
 	}
 	defer closeFile(&err)
+	defer f.checkup.stop()
 	w, source, err := buildWorker(ctx, p, namespace, f, report)
 	if err != nil {
 		return err
@@ -142,6 +145,9 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		return nil, nil, errors.Join(fmt.Errorf("look into queue %s: %w", f.queue, err), source.Close(context.WithoutCancel(ctx)))
 	}
 	opts := f.options(p, f.queue, report)
+	if needs, err := needsOf(opts.Allow); err == nil && client.NeedsToken() {
+		f.checkup.start(ctx, client, needs, p.credential.tenantID, p.log)
+	}
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

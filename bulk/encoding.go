@@ -3,6 +3,7 @@ package bulk
 import (
 	"bufio"
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"unicode/utf8"
@@ -42,6 +43,9 @@ func decode(src *bufio.Reader) (io.Reader, Encoding, error) {
 	if err != nil && err != io.EOF {
 		return nil, "", fmt.Errorf("read file: %w", err)
 	}
+	if isWorkbook(head) {
+		return nil, "", errors.New("the file is a workbook or another archive, not text: save the sheet as \"CSV UTF-8\" first")
+	}
 	encoding, skip := sniffEncoding(head)
 	if _, err := src.Discard(skip); err != nil {
 		return nil, "", fmt.Errorf("read file: %w", err)
@@ -57,6 +61,12 @@ func decode(src *bufio.Reader) (io.Reader, Encoding, error) {
 		text = macintosh{text}
 	}
 	return text, encoding, nil
+}
+
+// isWorkbook tells a file of Excel by its first bytes: .xlsx is a ZIP archive,
+// .xls an OLE compound file ([MS-CFB] section 2.2).
+func isWorkbook(head []byte) bool {
+	return bytes.HasPrefix(head, []byte("PK\x03\x04")) || bytes.HasPrefix(head, []byte{0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1})
 }
 
 // macintosh reads a file whose lines end with a lone carriage return, Excel's

@@ -137,6 +137,10 @@ func nameList() string {
 	return strings.Join(fieldNames(), ", ")
 }
 
+// ErrUnknownColumn is wrapped by the error of a header with a column that is
+// neither known nor ignored.
+var ErrUnknownColumn = errors.New("which is unknown")
+
 // unknownColumn names a column unless it looks like data: a file without a
 // header has a user or a number there.
 func unknownColumn(i int, name string) error {
@@ -145,9 +149,9 @@ func unknownColumn(i int, name string) error {
 		return fmt.Errorf("column %d has no column name but what looks like data", i+1)
 	}
 	if near := nearest(name); near != "" {
-		return fmt.Errorf("column %d is named %q, which is unknown: did you mean %s", i+1, name, near)
+		return fmt.Errorf("column %d is named %q, %w: did you mean %s", i+1, name, ErrUnknownColumn, near)
 	}
-	return fmt.Errorf("column %d is named %q, which is unknown: known are %s", i+1, name, nameList())
+	return fmt.Errorf("column %d is named %q, %w: known are %s", i+1, name, ErrUnknownColumn, nameList())
 }
 
 // nearest returns the known name that takes the fewest edits, if those leave

@@ -45,6 +45,8 @@ func TestHeaderRefused(t *testing.T) {
 		never      string   // a part that it must not have
 	}{
 		{"empty file", "", bulk.ReaderOptions{}, []string{"empty"}, ""},
+		{"Excel's own file", "PK\x03\x04\x14\x00\x06\x00", bulk.ReaderOptions{}, []string{"workbook", "CSV UTF-8"}, ""},
+		{"old Excel's own file", "\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1\x00", bulk.ReaderOptions{}, []string{"workbook"}, ""},
 		{"blank file", "\n\n", bulk.ReaderOptions{}, []string{"empty"}, ""},
 		{"misspelt", "UPN,Moblie\n", bulk.ReaderOptions{}, []string{"column 2", `"Moblie"`, "did you mean Mobile"}, ""},
 		{"nothing near", "UPN,Mobile,Department\n", bulk.ReaderOptions{}, []string{"column 3", `"Department"`, "known are"}, "did you mean"},

@@ -103,6 +103,33 @@ func permit(w Wanted, allow []string) error {
 	return nil
 }
 
+// permitSteps decides the same of planned writes, should a command have asked for
+// one without naming it.
+func permitSteps(steps []Step, allow []string) error {
+	if len(allow) == 0 {
+		return nil
+	}
+	for _, s := range steps {
+		var enough []string
+		switch s.Kind {
+		case AddPhone, ChangePhone, DeletePhone:
+			enough = []string{AllowPhones}
+		case EnableSMS, DisableSMS:
+			enough = []string{AllowSMSSignIn}
+		case SetMFAState:
+			enough = []string{AllowMFAState}
+		case SetDefault:
+			enough = []string{AllowDefaultMethod, AllowAuthenticator}
+		case DeleteAuthenticator:
+			enough = []string{AllowAuthenticator}
+		}
+		if !slices.ContainsFunc(enough, func(name string) bool { return slices.Contains(allow, name) }) {
+			return &restriction{ReasonNotAllowedHere, fmt.Sprintf("To %s needs the capability %s, which this worker is not allowed.", s.Kind, strings.Join(enough, " or "))}
+		}
+	}
+	return nil
+}
+
 // capabilityNeed is a capability that a command needs, and what of it does.
 type capabilityNeed struct{ name, why string }
 

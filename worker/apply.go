@@ -27,7 +27,8 @@ func (w *Worker) apply(ctx context.Context, c *command, steps []Step) error {
 			return &stepError{step: step, err: err}
 		}
 		c.writes++
-		w.memory.note(c.key(), step, time.Now())
+		c.taken, c.wrote = append(c.taken, step), time.Now()
+		w.memory.note(c.key(), step, c.wrote)
 	}
 	return nil
 }

@@ -10,6 +10,7 @@
 //	read.go      reads what Graph holds now
 //	plan.go      decides the writes, purely, from what is and what is wanted
 //	apply.go     carries them out
+//	verify.go    reads them back, where that is wanted
 //	verdict.go   decides what an error means for the message
 //	settle.go    tells the queue, and reports the outcome
 //

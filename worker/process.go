@@ -31,11 +31,22 @@ type command struct {
 	userID   string
 	resolved *graphclient.User // as it was read to find the id; nil where that took no request
 	writes   int
+	taken    []Step    // the writes
+	wrote    time.Time // when the last of them was done
 	warnings []string
 }
 
 // key names the user in the worker's memory.
 func (c *command) key() string { return c.tenant + "\x00" + c.userID }
+
+// found notes who the user is. What was written for another account under the
+// same name is not this one's.
+func (c *command) found(id string) {
+	if id != c.userID {
+		c.taken = nil
+	}
+	c.userID = id
+}
 
 func (c *command) warn(code string) {
 	if !slices.Contains(c.warnings, code) {
@@ -127,7 +138,10 @@ func (w *Worker) attempt(working, waiting context.Context, c *command) Verdict {
 	if v := w.inScope(working, waiting, c); v.Action != Complete {
 		return v
 	}
-	return w.passGate(working, waiting, c, c.wanted.accesses(), func() error { return w.change(working, c) })
+	if v := w.passGate(working, waiting, c, c.wanted.accesses(), func() error { return w.change(working, c) }); v.Action != Complete {
+		return v
+	}
+	return w.verify(working, waiting, c)
 }
 
 // admit finds out who the user is and waits for the command's turn in the user's
@@ -172,8 +186,11 @@ func (w *Worker) passGate(working, waiting context.Context, c *command, needed [
 	}
 	err = do()
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
-	if v.Pause {
+	switch {
+	case v.Pause:
 		w.pause(working, c, err, probing)
+	case v.Action == NotNow:
+		w.complaints.about(working, c.tenant, err, v, c.tries, time.Now())
 	}
 	return v
 }
@@ -214,6 +231,9 @@ func (w *Worker) change(working context.Context, c *command) error {
 		if err != nil {
 			return err
 		}
+		if err := permitSteps(plan.Steps, w.opts.Allow); err != nil {
+			return err
+		}
 		if err := w.apply(working, c, plan.Steps); err != nil {
 			return err
 		}
@@ -239,27 +259,23 @@ func (w *Worker) identify(ctx context.Context, c *command) error {
 	defer span.End()
 	user := c.event.Command.User
 	if id, known := w.resolver.known(c.tenant, user); known {
-		c.userID = id
+		c.found(id)
 		return nil
 	}
 	return w.call(ctx, c, readUsers, func(ctx context.Context) error {
 		u, err := w.resolver.resolve(ctx, w.graph.Directory(c.event.Command.Tenant), c.tenant, user)
-		c.userID, c.resolved = u.ID, &u
+		if err == nil {
+			c.resolved = &u
+			c.found(u.ID)
+		}
 		return err
 	})
 }
 
 // plan reads what the plan rests on and makes it.
 func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan, stale bool, err error) {
-	reading := reading{
-		dir:    w.graph.Directory(c.event.Command.Tenant),
-		userID: c.userID,
-		call: func(ctx context.Context, a access, fn func(context.Context) error) error {
-			return w.call(ctx, c, a, fn)
-		},
-	}
 	readCtx, span := w.telemetry.stage(ctx, "read")
-	state, err := reading.read(readCtx, needsOf(wanted))
+	state, err := w.reading(c).read(readCtx, needsOf(wanted))
 	span.End()
 	if err != nil {
 		if graphclient.KindOf(err) == graphclient.KindNotFound {
@@ -272,6 +288,16 @@ func (w *Worker) plan(ctx context.Context, c *command, wanted Wanted) (plan Plan
 	defer span.End()
 	plan, err = MakePlan(state, wanted)
 	return plan, stale, err
+}
+
+func (w *Worker) reading(c *command) reading {
+	return reading{
+		dir:    w.graph.Directory(c.event.Command.Tenant),
+		userID: c.userID,
+		call: func(ctx context.Context, a access, fn func(context.Context) error) error {
+			return w.call(ctx, c, a, fn)
+		},
+	}
 }
 
 // reconsider makes the next attempt ask again who the user is: under the same

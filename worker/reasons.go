@@ -19,6 +19,7 @@ const (
 	ReasonPanic                    = "InternalError"
 	ReasonNotAllowedHere           = "NotAllowedHere"
 	ReasonOutOfScope               = "OutOfScope"
+	ReasonVerificationMismatch     = "VerificationMismatch"
 )
 
 // Warnings on a command that was applied all the same.

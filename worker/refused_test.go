@@ -68,6 +68,9 @@ func TestWhatCanNeverWorkIsDeadLettered(t *testing.T) {
 	}
 	r.wantDeliveries(1, ids...)
 	r.wantQueue(broker.Counts{DeadLettered: len(tests)})
+	if n := r.log.count("microsoft graph fails"); n != 0 {
+		t.Errorf("a refusal was told as trouble %d times", n)
+	}
 }
 
 // wantDeadLetter checks the dead letter of a message, and that its trace is one

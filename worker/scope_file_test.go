@@ -1,6 +1,7 @@
 package worker_test
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -63,6 +64,21 @@ func TestAFaultyScopeFileIsRefused(t *testing.T) {
 	}
 	if _, err := worker.ReadScope(strings.NewReader("# " + strings.Repeat("x", 5<<20))); err == nil || !strings.Contains(err.Error(), "larger than 4 MiB") {
 		t.Errorf("a file of 5 MiB: %v", err)
+	}
+}
+
+func TestTheExampleIsAScope(t *testing.T) {
+	t.Parallel()
+	file, err := os.ReadFile("../examples/scope.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := readScope(t, string(file))
+	if d, _ := s.Decide(subject("svc-backup", nil)); !d.Excluded || d.Rules[0] != "service accounts" {
+		t.Errorf("a service account: %+v", d)
+	}
+	if got := s.Permissions(); len(got) != 3 {
+		t.Errorf("permissions %v, want three", got)
 	}
 }
 

@@ -29,6 +29,8 @@ const (
 	attrReason  = attribute.Key("muster.reason")
 	attrVerdict = attribute.Key("muster.verdict")
 	attrWrites  = attribute.Key("muster.writes")
+	// attrNotShown names the parts of a user that a verification did not see.
+	attrNotShown = attribute.Key("muster.not_shown")
 )
 
 // telemetry writes the worker's spans and metrics.

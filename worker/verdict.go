@@ -64,6 +64,7 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 	var decoding *messages.DecodeError
 	var number *phone.Refusal
 	var restricted *restriction
+	var missing *mismatch
 	var plan *Refusal
 	var graph *graphclient.Error
 	switch {
@@ -79,6 +80,8 @@ func judge(err error, tries int, elsewhere bool) Verdict {
 		return refused(number.Reason, number.Hint)
 	case errors.As(err, &restricted):
 		return refused(restricted.reason, restricted.hint)
+	case errors.As(err, &missing):
+		return missing.verdict()
 	case errors.As(err, &plan):
 		if tries < looks {
 			return troubled(tries, elsewhere, "refused")
@@ -123,13 +126,22 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 		if at != nil && at.step.Kind == SetDefault {
 			return refused(ReasonDefaultMethodUnavailable, "Microsoft Graph refused the default method: the user does not have it.")
 		}
-		doing := "a read"
-		if at != nil {
-			doing = string(at.step.Kind)
-		}
-		return refused(ReasonRefusedByGraph, fmt.Sprintf("Microsoft Graph refused to %s with status %d, code %s, request-id %s.", doing, e.StatusCode, e.Code, e.RequestID))
+		return refused(ReasonRefusedByGraph, refusalHint(at, e))
 	}
 	return troubled(tries, elsewhere, fmt.Sprintf("status %d, code %s, request-id %s", e.StatusCode, e.Code, e.RequestID))
+}
+
+// refusalHint says what Graph refused, what may be the cause, and by which id
+// Microsoft's support finds the request.
+func refusalHint(at *stepError, e *graphclient.Error) string {
+	doing, advice := "answer a read", "look the code up."
+	if at != nil {
+		doing = string(at.step.Kind)
+		if at.step.onPhone() && at.step.Kind != DeletePhone {
+			advice = "check the number, and whether the authentication methods policy lets the user have a phone."
+		}
+	}
+	return fmt.Sprintf("Microsoft Graph refused to %s with status %d, code %s, request-id %s: %s", doing, e.StatusCode, e.Code, e.RequestID, advice)
 }
 
 func refused(reason, hint string) Verdict {

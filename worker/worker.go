@@ -54,6 +54,9 @@ type Options struct {
 	// Scope says which users the worker may change. A command for another one is
 	// refused. Nil means everybody.
 	Scope *Scope
+	// Verify reads back what a command has written, until Graph shows it or
+	// Consistency has passed.
+	Verify bool
 	// QueueName is the queue's name for traces and metrics.
 	QueueName string
 	// Empty, where it is set, is asked whenever nothing has come for a while and
@@ -138,6 +141,8 @@ type Worker struct {
 	turns    *chains
 	lanes    *chains
 
+	complaints *complaints
+
 	stopping  context.Context // over as soon as the worker stops
 	receiving atomic.Bool
 	underway  atomic.Int64
@@ -159,6 +164,7 @@ func New(queue Queue, graph *graphclient.Client, o Options) (*Worker, error) {
 		queue: queue, graph: graph, opts: o, log: o.Logger, telemetry: t,
 		resolver: newResolver(), scoped: newCache[ScopeDecision](scopeKeep), memory: newMemory(o.Consistency), gates: newGates(o.FirstPause),
 		named: newChains(), turns: newChains(), lanes: newChains(),
+		complaints: newComplaints(o.Logger),
 	}, nil
 }
 

@@ -108,7 +108,10 @@ func (f *applyFlags) prepare(p *process, n *servicebus.Namespace, client *graphc
 	if err != nil {
 		return nil, nil, err
 	}
-	opts := f.options(p, applyQueue, report)
+	opts, err := f.options(p, applyQueue, report)
+	if err != nil {
+		return nil, nil, err
+	}
 	opts.Empty = source.Empty
 	w, err := worker.New(source, client, opts)
 	if err != nil {

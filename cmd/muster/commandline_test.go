@@ -44,6 +44,21 @@ func TestExitCodesOfUsage(t *testing.T) {
 	}
 }
 
+// A file that can't be read as it is leads to what can be done about it.
+func TestAFileThatIsRefusedSaysWhatToDo(t *testing.T) {
+	t.Parallel()
+	for text, says := range map[string]string{
+		"UPN,Mobile,Department\n": "--ignore-column",
+		"PK\x03\x04":              "CSV UTF-8",
+		"":                        "must hold column names",
+	} {
+		r := muster(t, nil, "", "apply", writeFile(t, "users.csv", text), "--graph", "http://127.0.0.1:1", "--tenant", "contoso.example").expect(t, 1)
+		if !strings.Contains(r.stderr, says) {
+			t.Errorf("stderr %q does not say %q", r.stderr, says)
+		}
+	}
+}
+
 // A value that is wrong may be a secret in the wrong variable.
 func TestAWrongEnvironmentValueIsNotRepeated(t *testing.T) {
 	t.Parallel()

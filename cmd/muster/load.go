@@ -108,7 +108,10 @@ func loadFile(cmd *cobra.Command, p *process, name string, f *fileFlags, policy 
 		return result, err
 	}
 	reader, err := bulk.NewReader(in, options)
-	if err != nil {
+	switch {
+	case errors.Is(err, bulk.ErrUnknownColumn):
+		return result, fmt.Errorf("%s: %w\nTo leave a column unread, name it with --ignore-column, or give --ignore-unknown-columns", name, err)
+	case err != nil:
 		return result, fmt.Errorf("%s: %w", name, err)
 	}
 	f.fill(name, time.Now())

@@ -19,11 +19,13 @@ type workFlags struct {
 	grace, firstPause time.Duration
 	outcomes          string
 	checkup           checkup
+	limitFlags
 }
 
 func (f *workFlags) add(cmd *cobra.Command) {
 	f.graphFlags.add(cmd)
 	f.graphFlags.addNumbers(cmd)
+	f.limitFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.IntVar(&f.concurrency, "concurrency", worker.DefaultConcurrency, "commands worked on at once")
 	fs.DurationVar(&f.grace, "grace", 20*time.Second, "how long to finish what has begun once told to stop")
@@ -32,8 +34,15 @@ func (f *workFlags) add(cmd *cobra.Command) {
 }
 
 // options are the worker's, as far as the flags say.
-func (f *workFlags) options(p *process, queue string, report reporter) worker.Options {
+func (f *workFlags) options(p *process, queue string, report reporter) (worker.Options, error) {
+	scope, err := f.scope()
+	if err != nil {
+		return worker.Options{}, err
+	}
 	return worker.Options{
+		Allow:       f.allow,
+		Scope:       scope,
+		Verify:      f.verify,
 		Concurrency: f.concurrency,
 		Numbers:     f.numbers(),
 		Grace:       f.grace,
@@ -45,7 +54,7 @@ func (f *workFlags) options(p *process, queue string, report reporter) worker.Op
 		Report:  report,
 		OnPause: f.checkup.paused,
 		Logger:  p.log,
-	}
+	}, nil
 }
 
 // reporter joins the file of outcomes, if there is to be one, to the counts.
@@ -144,7 +153,10 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 	if _, err := source.Empty(ctx); err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("look into queue %s: %w", f.queue, err), source.Close(context.WithoutCancel(ctx)))
 	}
-	opts := f.options(p, f.queue, report)
+	opts, err := f.options(p, f.queue, report)
+	if err != nil {
+		return nil, nil, errors.Join(err, source.Close(context.WithoutCancel(ctx)))
+	}
 	if needs, err := needsOf(opts.Allow); err == nil && client.NeedsToken() {
 		f.checkup.start(ctx, client, needs, p.credential.tenantID, p.log)
 	}

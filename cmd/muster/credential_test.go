@@ -161,14 +161,20 @@ func appCertificate(t *testing.T) (*x509.Certificate, string) {
 	return certificate, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
-func TestCredentials(t *testing.T) {
-	t.Parallel()
-	certificate, certificatePEM := appCertificate(t)
-	keyDER, err := x509.MarshalPKCS8PrivateKey(rsaKey())
+// keyPEM is rsaKey.
+func keyPEM(t *testing.T) string {
+	t.Helper()
+	der, err := x509.MarshalPKCS8PrivateKey(rsaKey())
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := writeFile(t, "both.pem", certificatePEM+string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: keyDER})))
+	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+func TestCredentials(t *testing.T) {
+	t.Parallel()
+	certificate, certificatePEM := appCertificate(t)
+	both := writeFile(t, "both.pem", certificatePEM+keyPEM(t))
 	pfx := func(encoder *pkcs12.Encoder, password string) string {
 		content, err := encoder.Encode(rsaKey(), certificate, nil, password)
 		if err != nil {

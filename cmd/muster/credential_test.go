@@ -8,6 +8,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"crypto/x509/pkix"
+	"encoding/json"
 	"encoding/pem"
 	"fmt"
 	"io"
@@ -15,6 +16,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -161,6 +165,51 @@ func appCertificate(t *testing.T) (*x509.Certificate, string) {
 	return certificate, string(pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: der}))
 }
 
+// tokenFor gets a token by the secret, without a library.
+func tokenFor(t *testing.T, o *online, resource string) string {
+	t.Helper()
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {appID}, "client_secret": {appSecret}, "scope": {resource + "/.default"}}
+	r := httptest.NewRequest(http.MethodPost, "/contoso.example/oauth2/v2.0/token", strings.NewReader(form.Encode()))
+	r.Host = strings.TrimPrefix(o.url, "https://")
+	w := httptest.NewRecorder()
+	o.ServeHTTP(w, r)
+	var reply struct {
+		Token string `json:"access_token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &reply); err != nil || reply.Token == "" {
+		t.Errorf("token: %d %s", w.Code, w.Body)
+	}
+	return reply.Token
+}
+
+// identityEndpoint stands in for the one that App Service and Container Apps give
+// to a managed identity.
+func identityEndpoint(t *testing.T, o *online) string {
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Header.Get("X-Identity-Header") != "invented" {
+			w.WriteHeader(http.StatusUnauthorized)
+			return
+		}
+		w.Header().Set("Content-Type", "application/json")
+		json.NewEncoder(w).Encode(map[string]string{
+			"access_token": tokenFor(t, o, r.URL.Query().Get("resource")), "token_type": "Bearer",
+			"resource": r.URL.Query().Get("resource"), "expires_on": fmt.Sprint(time.Now().Add(time.Hour).Unix()),
+		})
+	}))
+	t.Cleanup(s.Close)
+	return s.URL
+}
+
+// azureCLI is a folder with a stand-in for az that hands out one token.
+func azureCLI(t *testing.T, o *online) string {
+	dir := t.TempDir()
+	script := fmt.Sprintf("#!/bin/sh\necho '{\"accessToken\":\"%s\",\"expires_on\":%d,\"tokenType\":\"Bearer\"}'\n", tokenFor(t, o, o.url), time.Now().Add(time.Hour).Unix())
+	if err := os.WriteFile(filepath.Join(dir, "az"), []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
 // keyPEM is rsaKey.
 func keyPEM(t *testing.T) string {
 	t.Helper()
@@ -193,7 +242,7 @@ func TestCredentials(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	o := startOnline(t, 10, func(o *tenant.Options) {
+	o := startOnline(t, 20, func(o *tenant.Options) {
 		o.ApproveDevices = true
 		a := &o.Applications[0]
 		a.Certificates, a.Scopes = []string{certificatePEM}, a.Roles
@@ -218,6 +267,8 @@ func TestCredentials(t *testing.T) {
 		{"workload identity", []string{"MUSTER_CREDENTIAL=workload-identity", "MUSTER_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"workload identity as Kubernetes gives it", []string{"MUSTER_CREDENTIAL=workload-identity", "AZURE_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"device code", []string{"MUSTER_CREDENTIAL=device-code"}, "enter"},
+		{"managed identity", []string{"MUSTER_CREDENTIAL=managed-identity", "IDENTITY_HEADER=invented", "IDENTITY_ENDPOINT=" + identityEndpoint(t, o)}, ""},
+		{"Azure CLI", []string{"MUSTER_CREDENTIAL=azure-cli", "PATH=" + azureCLI(t, o) + ":/usr/bin:/bin"}, ""},
 		{"default, from the environment", []string{"AZURE_TENANT_ID=" + contosoID, "AZURE_CLIENT_ID=" + appID, "AZURE_CLIENT_SECRET=" + appSecret}, ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -13,12 +13,14 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/muster-mfa/muster/local/tenant"
+	"github.com/muster-mfa/muster/worker"
 )
 
 // localApplication is the id of the application that muster local knows.
@@ -143,4 +145,15 @@ func (r *rehearsal) exports(address, tenantID string) string {
 		"  export MUSTER_CREDENTIAL=client-secret MUSTER_TENANT_ID=" + tenantID,
 		"  export MUSTER_CLIENT_ID=" + r.clientID + " MUSTER_CLIENT_SECRET_FILE=" + r.secretFile, "",
 	}, "\n")
+}
+
+// everyPermission lists the application permissions with which all that Muster
+// does is allowed.
+func everyPermission() []string {
+	all := []string{"Application.Read.All", "AuditLog.Read.All", "GroupMember.Read.All", "RoleManagement.Read.Directory"}
+	for _, c := range worker.Capabilities() {
+		all = append(all, c.Permissions...)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
 }

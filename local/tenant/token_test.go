@@ -170,7 +170,12 @@ func TestTokenServiceRefusals(t *testing.T) {
 func TestTokenServiceThrottles(t *testing.T) {
 	tn := newTenant(t, checking(application()))
 	s := serveTLS(t, tn)
-	tn.ThrottleTokens(1)
+	if a := call(t, tn, "POST", "/_tenant/throttle-tokens", `{"requests":1}`); a.status != 204 {
+		t.Fatalf("throttle: %d %s", a.status, a.raw)
+	}
+	if a := call(t, tn, "POST", "/_tenant/throttle-tokens", `{"requests":-1}`); a.status != 400 {
+		t.Errorf("throttle -1: %d %s", a.status, a.raw)
+	}
 	c := secretCredential(t, s, contoso, clientID, secret)
 	_, err := c.GetToken(t.Context(), policy.TokenRequestOptions{Scopes: []string{s.URL + "/.default"}})
 	var failed *azidentity.AuthenticationFailedError
@@ -598,4 +603,49 @@ func TestEveryOperationNeedsAPermission(t *testing.T) {
 	for _, name := range tenant.WithoutPermission() {
 		t.Errorf("operation %s needs no permission", name)
 	}
+}
+
+func TestAdminSetsApplications(t *testing.T) {
+	tn := newTenant(t, checking(application()))
+	if a := call(t, tn, "PUT", "/_tenant/applications", `{"id":"`+clientID+`","secrets":[{"value":"other"}]}`); a.status != 204 {
+		t.Errorf("%d %s", a.status, a.raw)
+	}
+	for _, body := range []string{`{"id":"muster"}`, `nonsense`, `{"id":"` + clientID + `","secrets":[{"value":""}]}`} {
+		if a := call(t, tn, "PUT", "/_tenant/applications", body); a.status != 400 {
+			t.Errorf("%s: %d %s", body, a.status, a.raw)
+		}
+	}
+	if a := call(t, tn, "POST", "/_tenant/devices/NOSUCH", ""); a.status != 404 {
+		t.Errorf("devices: %d %s", a.status, a.raw)
+	}
+	form := "grant_type=client_credentials&client_id=" + clientID + "&client_secret=" + secret + "&scope=https%3A%2F%2Fgraph.example%2F.default"
+	if a := call(t, tn, "POST", "/"+contoso+"/oauth2/v2.0/token", form); a.status != 401 {
+		t.Errorf("the old secret: %d %s", a.status, a.raw)
+	}
+}
+
+// Whatever is sent to the token service, it answers in JSON and tells no secret.
+func FuzzTokenRequest(f *testing.F) {
+	for _, seed := range []string{
+		"grant_type=client_credentials&client_id=" + clientID + "&client_secret=" + secret + "&scope=https%3A%2F%2Fgraph.example%2F.default",
+		"grant_type=client_credentials&client_id=" + clientID + "&client_assertion=e30.e30.AA&client_assertion_type=urn%3Aietf%3Aparams%3Aoauth%3Aclient-assertion-type%3Ajwt-bearer",
+		"grant_type=device_code&client_id=" + clientID + "&device_code=x", "grant_type=refresh_token&client_id=" + clientID, "grant_type=password&client_id=" + clientID, "%zz", "",
+	} {
+		f.Add(seed, true)
+		f.Add(seed, false)
+	}
+	tn, err := tenant.New(checking(application()))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Fuzz(func(t *testing.T, form string, device bool) {
+		path := "/contoso.example/oauth2/v2.0/token"
+		if device {
+			path = "/contoso.example/oauth2/v2.0/devicecode"
+		}
+		got := call(t, tn, "POST", path, form)
+		if got.body == nil || got.status != 200 && got.body["error_codes"] == nil || strings.Contains(got.raw, secret) && !strings.Contains(form, secret) {
+			t.Errorf("%d %s", got.status, got.raw)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 )
@@ -72,6 +73,9 @@ func (d *Directory) Batch(ctx context.Context, v Version, parts []Part) ([]Reply
 			return b.abandon(err)
 		}
 		wait := b.take(r, time.Now(), rand.Float64())
+		if slices.ContainsFunc(b.replies, func(r Reply) bool { return KindOf(r.Err) == KindForbidden }) {
+			d.client.tokens.forbidden(ctx, d.tenant, r.token)
+		}
 		if err := d.waitForParts(ctx, wait); err != nil {
 			return b.abandon(err)
 		}

@@ -48,9 +48,12 @@ func New(o Options) (*Client, error) {
 	if o.Credential != nil {
 		c.tokens = newTokens(o.Credential, endpoint.Scheme+"://"+endpoint.Host+"/.default")
 	}
-	c.http, c.fresh = httpClients(o.HTTPClient)
+	c.http, c.fresh = httpClients(o.HTTPClient, o.RootCAs)
 	return c, nil
 }
+
+// Endpoint is Graph's address without the version.
+func (c *Client) Endpoint() string { return c.base }
 
 // Close lets go of idle connections. Calls under way are not disturbed.
 func (c *Client) Close() {

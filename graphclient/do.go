@@ -88,6 +88,9 @@ func (d *Directory) attempt(ctx context.Context, k call, body []byte, h history)
 // be sent again.
 func (d *Directory) next(ctx context.Context, k call, s step, r reply) (landed bool, err error) {
 	halted := s.halt && d.halt(ctx, s.after, r.header)
+	if r.seen().kind == KindForbidden {
+		d.client.tokens.forbidden(ctx, d.tenant, r.token)
+	}
 	switch {
 	case s.act == giveUp, s.act == reread && k.reread == nil:
 		return false, r.failure(k.op)

@@ -2,6 +2,7 @@ package graphclient
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -34,6 +35,9 @@ type Options struct {
 	// write to an authentication method only after 60 seconds (Microsoft Entra
 	// authentication methods API overview).
 	HTTPClient *http.Client
+	// RootCAs are trusted in place of the system's by the client that a nil
+	// HTTPClient stands for. Nil means the system's.
+	RootCAs *x509.CertPool
 	// MaxTries is how often a request is sent in the face of trouble other than
 	// throttling. Default 4.
 	MaxTries int

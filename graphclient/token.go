@@ -3,7 +3,6 @@ package graphclient
 import (
 	"context"
 	"encoding/base64"
-	"errors"
 	"net/http"
 	"regexp"
 	"strings"
@@ -14,8 +13,23 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 )
 
-// tokenMargin is how long before its end a token is replaced.
-const tokenMargin = 5 * time.Minute
+const (
+	// tokenMargin is how long before its end a token is replaced, but no more
+	// than a quarter of its life: a token that lives for minutes would never be
+	// fresh otherwise, and every call would ask for another one.
+	tokenMargin = 5 * time.Minute
+	// tokenSettled is how old a token must be for a refusal to have it replaced:
+	// permissions are in the token, so one that was granted meanwhile counts only
+	// in the next.
+	tokenSettled = time.Minute
+	// tokenRest is how long the token service is left alone after it could not
+	// renew a token that still serves, unless it says how long itself.
+	tokenRest = 15 * time.Second
+)
+
+// anew is a demand for claims that demands none. azidentity answers a request
+// with claims from the token service, never from what it keeps.
+const anew = "{}"
 
 // tokens keeps one access token per tenant. azidentity keeps most of them as
 // well, but not all credentials do: the one of the Azure CLI starts a process
@@ -31,9 +45,19 @@ type tokens struct {
 // tenantToken belongs to whoever holds its turn, so that a tenant's token is
 // fetched once however many calls wait for it.
 type tenantToken struct {
-	turn   chan struct{}
+	turn chan struct{}
+	holding
+}
+
+// holding is what is known of a tenant's token.
+type holding struct {
 	token  azcore.AccessToken
-	claims string // what Graph demanded of the next token
+	since  time.Time // when token was fetched
+	claims string    // what Graph demanded of the next token, or anew
+	// Until resting has passed the token service is not asked again; failure is
+	// what it answered.
+	resting time.Time
+	failure error
 }
 
 func newTokens(credential azcore.TokenCredential, scope string) *tokens {
@@ -65,28 +89,60 @@ func (t *tokens) get(ctx context.Context, tenant string) (string, error) {
 		return "", ctx.Err()
 	}
 	now := time.Now()
-	if isFresh(tt.token, now) {
+	if tt.isFresh(now) {
 		return tt.token.Token, nil
 	}
-	token, err := t.credential.GetToken(ctx, policy.TokenRequestOptions{
-		Claims: tt.claims, EnableCAE: true, Scopes: []string{t.scope}, TenantID: tenant,
-	})
-	switch {
-	case err == nil:
-		tt.token, tt.claims = token, ""
-		return token.Token, nil
-	case tt.token.Token != "" && tt.token.ExpiresOn.After(now):
-		// The old token still serves; the next call tries again.
-		return tt.token.Token, nil
+	if now.Before(tt.resting) {
+		return tt.makeDo(now, tt.failure)
+	}
+	token, err := t.ask(ctx, tenant, tt.claims)
+	if err != nil {
+		if ctx.Err() == nil {
+			tt.rest(now, err)
+		}
+		return tt.makeDo(now, err)
+	}
+	tt.holding = holding{token: token, since: now}
+	return token.Token, nil
+}
+
+// ask gets a token from the credential. One that can't take a demand for a new
+// token, such as the Azure CLI's, is asked for any.
+func (t *tokens) ask(ctx context.Context, tenant, claims string) (azcore.AccessToken, error) {
+	o := policy.TokenRequestOptions{Claims: claims, EnableCAE: true, Scopes: []string{t.scope}, TenantID: tenant}
+	token, err := t.credential.GetToken(ctx, o)
+	if err != nil && claims == anew && ctx.Err() == nil && !isTemporary(err) {
+		o.Claims = ""
+		token, err = t.credential.GetToken(ctx, o)
+	}
+	return token, err
+}
+
+// makeDo returns the old token for as long as it serves.
+func (h *holding) makeDo(now time.Time, err error) (string, error) {
+	if h.token.Token != "" && h.token.ExpiresOn.After(now) {
+		return h.token.Token, nil
 	}
 	return "", err
 }
 
-func isFresh(t azcore.AccessToken, now time.Time) bool {
-	if t.Token == "" || !t.RefreshOn.IsZero() && now.After(t.RefreshOn) {
+// rest leaves the token service alone for a while: for as long as it says, or
+// while there is an old token to go on with.
+func (h *holding) rest(now time.Time, err error) {
+	wait := retryAfterOf(err)
+	if wait == 0 && h.token.Token != "" {
+		wait = tokenRest
+	}
+	h.resting, h.failure = now.Add(wait), err
+}
+
+// isFresh tells whether the token may be used and none better is to be had.
+func (h *holding) isFresh(now time.Time) bool {
+	t := h.token
+	if t.Token == "" || h.claims != "" || !t.RefreshOn.IsZero() && now.After(t.RefreshOn) {
 		return false
 	}
-	return t.ExpiresOn.Sub(now) > tokenMargin
+	return t.ExpiresOn.Sub(now) > min(tokenMargin, t.ExpiresOn.Sub(h.since)/4)
 }
 
 // drop forgets the tenant's token if it is still the one that was refused:
@@ -104,7 +160,29 @@ func (t *tokens) drop(ctx context.Context, tenant, refused string, h http.Header
 		return
 	}
 	if tt.token.Token == refused {
-		tt.token, tt.claims = azcore.AccessToken{}, claimsChallenge(h)
+		tt.holding = holding{claims: claimsChallenge(h)}
+		if tt.claims == "" {
+			tt.claims = anew
+		}
+	}
+}
+
+// forbidden tells that Graph missed a permission in the tenant's token. One that
+// is not quite new is replaced before the next call, which still has it where
+// there is none to be had.
+func (t *tokens) forbidden(ctx context.Context, tenant, refused string) {
+	if t == nil {
+		return
+	}
+	tt := t.of(tenant)
+	select {
+	case tt.turn <- struct{}{}:
+		defer func() { <-tt.turn }()
+	case <-ctx.Done():
+		return
+	}
+	if tt.token.Token == refused && tt.claims == "" && time.Since(tt.since) >= tokenSettled {
+		tt.claims = anew
 	}
 }
 
@@ -127,35 +205,4 @@ func claimsChallenge(h http.Header) string {
 		}
 	}
 	return ""
-}
-
-// tokenError keeps the text of a credential's error to what may be told: the
-// token service's code, or the first line where it names nobody.
-type tokenError struct{ cause error }
-
-var aadsts = regexp.MustCompile(`AADSTS\d+`)
-
-func (e *tokenError) Error() string {
-	text := e.cause.Error()
-	if code := aadsts.FindString(text); code != "" {
-		return "get token: " + code
-	}
-	text, _, _ = strings.Cut(text, "\n")
-	if strings.Contains(text, "@") || len(text) > 300 {
-		return "get token: the credential failed"
-	}
-	return "get token: " + strings.TrimSpace(text)
-}
-
-func (e *tokenError) Unwrap() error { return e.cause }
-
-// tokenFailure is the error of a call for which there was no token. azidentity
-// marks what it must not be asked again by a method NonRetriable.
-func tokenFailure(op string, err error) *Error {
-	kind := KindTransient
-	var final interface{ NonRetriable() }
-	if errors.As(err, &final) {
-		kind = KindUnauthorized
-	}
-	return &Error{Op: op, Kind: kind, Code: aadsts.FindString(err.Error()), cause: &tokenError{err}}
 }

@@ -19,21 +19,35 @@ import (
 
 // credential hands out token-1, token-2 … for an hour each.
 type credential struct {
-	mu    sync.Mutex
-	asked []policy.TokenRequestOptions
-	err   error
+	mu       sync.Mutex
+	asked    []policy.TokenRequestOptions
+	failed   int
+	err      error
+	life     time.Duration // zero: an hour
+	noClaims bool
+	token    string
 }
 
 func (c *credential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.err != nil {
+		c.failed++
 		return azcore.AccessToken{}, c.err
 	}
+	if c.noClaims && o.Claims != "" {
+		return azcore.AccessToken{}, finalError{"claims are not supported"}
+	}
 	c.asked = append(c.asked, o)
-	return azcore.AccessToken{
-		Token: "token-" + string(rune('0'+len(c.asked))), ExpiresOn: time.Now().Add(time.Hour),
-	}, ctx.Err()
+	life := c.life
+	if life == 0 {
+		life = time.Hour
+	}
+	token := c.token
+	if token == "" {
+		token = "token-" + string(rune('0'+len(c.asked)))
+	}
+	return azcore.AccessToken{Token: token, ExpiresOn: time.Now().Add(life)}, ctx.Err()
 }
 
 func withCredential(c *credential) func(*graphclient.Options) {
@@ -92,7 +106,7 @@ func TestRefusedTokenIsReplacedOnce(t *testing.T) {
 	if _, err := d.Phones(t.Context(), userGUID); graphclient.KindOf(err) != graphclient.KindUnauthorized {
 		t.Errorf("error = %v", err)
 	}
-	if len(cred.asked) != 3 || cred.asked[0].Claims != "" || cred.asked[1].Claims != claims || cred.asked[2].Claims != "" {
+	if len(cred.asked) != 3 || cred.asked[0].Claims != "" || cred.asked[1].Claims != claims || cred.asked[2].Claims != "{}" {
 		t.Errorf("asked for %+v", cred.asked)
 	}
 	if got := w.seen()[1].Header.Get("Authorization"); got != "Bearer token-2" {
@@ -106,6 +120,14 @@ type finalError struct{ text string }
 func (e finalError) Error() string { return e.text }
 func (finalError) NonRetriable()   {}
 
+// busyError passes by itself, although it is marked as azidentity marks all.
+type busyError struct{ wait time.Duration }
+
+func (busyError) Error() string               { return "the token service is busy" }
+func (busyError) NonRetriable()               {}
+func (busyError) Temporary() bool             { return true }
+func (e busyError) RetryAfter() time.Duration { return e.wait }
+
 func TestNoToken(t *testing.T) {
 	for _, tt := range []struct {
 		name string
@@ -115,6 +137,9 @@ func TestNoToken(t *testing.T) {
 	}{
 		{"refused", finalError{"ClientSecretCredential failed\nPOST https://login.example\n{\"error_description\":\"AADSTS50020: User account 'ann@contoso.example' …\"}"}, graphclient.KindUnauthorized,
 			"list phones: unauthorized, code AADSTS50020: get token: AADSTS50020"},
+		{"explained", finalError{"AADSTS7000215: Invalid client secret provided."}, graphclient.KindUnauthorized,
+			"list phones: unauthorized, code AADSTS7000215: get token: AADSTS7000215 (the client secret is wrong or was removed)"},
+		{"for a while", busyError{time.Minute}, graphclient.KindTransient, "list phones: transient: get token: the token service is busy"},
 		{"unavailable", finalError{"AzureCLICredential: run az login"}, graphclient.KindUnauthorized, "list phones: unauthorized: get token: AzureCLICredential: run az login"},
 		{"names somebody", finalError{"no token for ann@contoso.example"}, graphclient.KindUnauthorized, "list phones: unauthorized: get token: the credential failed"},
 		{"no connection", errors.New("dial failed"), graphclient.KindTransient, "list phones: transient: get token: dial failed"},
@@ -163,4 +188,103 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 			t.Errorf("error = %v", err)
 		}
 	})
+}
+
+// Tokens of a tenant may live for minutes only; none is asked for more often
+// than that makes necessary.
+func TestShortLivedTokensAreKept(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cred := &credential{life: 8 * time.Second}
+		w := &wire{respond: func(request) answer { return phoneList() }}
+		d := directoryOn(t, w, withCredential(cred))
+		for range 24 {
+			if _, err := d.Phones(t.Context(), userGUID); err != nil {
+				t.Fatal(err)
+			}
+			<-time.After(time.Second)
+		}
+		if n := len(cred.asked); n != 4 {
+			t.Errorf("asked for %d tokens in 24 s, want one every 6 s", n)
+		}
+	})
+}
+
+// A permission that was granted is in the next token only.
+func TestForbiddenTokenIsReplaced(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cred := &credential{}
+		w := &wire{respond: func(r request) answer {
+			if r.Header.Get("Authorization") == "Bearer token-1" {
+				return status(403)
+			}
+			return phoneList()
+		}}
+		d := directoryOn(t, w, withCredential(cred))
+		read := func() graphclient.Kind {
+			_, err := d.Phones(t.Context(), userGUID)
+			return graphclient.KindOf(err)
+		}
+		for i, want := range []graphclient.Kind{graphclient.KindForbidden, graphclient.KindForbidden} {
+			if got := read(); got != want || len(cred.asked) != 1 {
+				t.Errorf("read %d: %q with %d tokens", i, got, len(cred.asked))
+			}
+		}
+		<-time.After(time.Minute)
+		if got := read(); got != graphclient.KindForbidden {
+			t.Errorf("after a minute, with the old token: %q", got)
+		}
+		if got := read(); got != graphclient.KindNone || len(cred.asked) != 2 || cred.asked[1].Claims != "{}" {
+			t.Errorf("with a new token: %q, asked %+v", got, cred.asked)
+		}
+	})
+}
+
+// The token service is not asked again before the time that it names.
+func TestThrottledTokenServiceIsLeftAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		cred := &credential{err: busyError{time.Minute}}
+		w := &wire{respond: func(request) answer { return phoneList() }}
+		d := directoryOn(t, w, withCredential(cred))
+		for range 3 {
+			_, err := d.Phones(t.Context(), userGUID)
+			var e *graphclient.Error
+			if !errors.As(err, &e) || e.Kind != graphclient.KindTransient || e.RetryAfter != time.Minute {
+				t.Errorf("error = %v", err)
+			}
+		}
+		if cred.failed != 1 {
+			t.Errorf("asked %d times, want once", cred.failed)
+		}
+		<-time.After(time.Minute)
+		cred.err = nil
+		if _, err := d.Phones(t.Context(), userGUID); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// A credential that can't take claims is asked without.
+func TestCredentialThatKnowsNoClaims(t *testing.T) {
+	cred := &credential{noClaims: true}
+	d := directoryOn(t, inTurn(t, status(401), phoneList(number)), withCredential(cred))
+	if _, err := d.Phones(t.Context(), userGUID); err != nil || len(cred.asked) != 2 || cred.asked[1].Claims != "" {
+		t.Errorf("error %v, asked %+v", err, cred.asked)
+	}
+}
+
+func TestAccessTellsWhatTheTokenHolds(t *testing.T) {
+	claims := base64.RawURLEncoding.EncodeToString([]byte(`{"tid":"t","appid":"a","roles":["User.Read.All","Policy.Read.All"],"iat":1700000000,"exp":1700003600}`))
+	for name, tt := range map[string]struct {
+		token string
+		want  int
+	}{"readable": {"e30." + claims + ".sig", 2}, "opaque": {"opaque", 0}, "broken": {"a.!.c", 0}} {
+		d := directoryOn(t, inTurn(t), withCredential(&credential{token: tt.token}))
+		a, err := d.Access(t.Context())
+		if err != nil || len(a.Permissions) != tt.want {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+		if tt.want > 0 && (a.Tenant != "t" || a.Application != "a" || a.Delegated || a.Permissions[0] != "Policy.Read.All" || a.Expires.Sub(a.Issued) != time.Hour) {
+			t.Errorf("%s: %+v", name, a)
+		}
+	}
 }

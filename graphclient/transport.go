@@ -1,6 +1,10 @@
 package graphclient
 
-import "net/http"
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"net/http"
+)
 
 // idleConnsPerHost keeps a busy worker from closing and reopening connections:
 // net/http keeps only two idle ones per host by default.
@@ -11,9 +15,13 @@ const idleConnsPerHost = 256
 // old connection may lead to the same tired front end (Microsoft Graph error
 // responses, 503). Neither follows redirects: Graph sends none on the calls that
 // are made here, and a token must not leave for another host.
-func httpClients(given *http.Client) (usual, fresh *http.Client) {
+func httpClients(given *http.Client, roots *x509.CertPool) (usual, fresh *http.Client) {
 	if given == nil {
 		t := http.DefaultTransport.(*http.Transport).Clone()
+		if roots != nil {
+			t.TLSClientConfig = &tls.Config{RootCAs: roots}
+			t.ForceAttemptHTTP2 = true
+		}
 		t.MaxIdleConns = 0
 		t.MaxIdleConnsPerHost = idleConnsPerHost
 		given = &http.Client{Transport: t, Timeout: attemptTimeout}

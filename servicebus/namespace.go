@@ -8,6 +8,8 @@ package servicebus
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,6 +29,8 @@ type Options struct {
 	// Credential authenticates to a namespace given by name. A connection string
 	// has its own key and needs none.
 	Credential azcore.TokenCredential
+	// RootCAs are trusted in place of the system's. Nil means the system's.
+	RootCAs *x509.CertPool
 	// ApplicationID appears in the service's diagnostics, at most 24 characters.
 	// Default: muster.
 	ApplicationID string
@@ -66,6 +70,9 @@ func Open(o Options) (*Namespace, error) {
 		// The client's own default begins at four seconds, which a person at a
 		// prompt takes for a hang.
 		RetryOptions: azservicebus.RetryOptions{MaxRetries: 4, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 20 * time.Second},
+	}
+	if o.RootCAs != nil {
+		opts.TLSConfig = &tls.Config{RootCAs: o.RootCAs}
 	}
 	if opts.ApplicationID == "" {
 		opts.ApplicationID = "muster"
@@ -131,4 +138,32 @@ func describe(doing string, err error) error {
 		return fmt.Errorf("%s: %w", doing, err)
 	}
 	return fmt.Errorf("%s: %w: %w", doing, kind, err)
+}
+
+// CanListen tells, by its error, whether the queue can be received from. It looks
+// into the queue and takes nothing.
+func (n *Namespace) CanListen(ctx context.Context, queue string) (err error) {
+	receiver, err := n.client.NewReceiverForQueue(queue, nil)
+	if err != nil {
+		return describe("open receiver", err)
+	}
+	defer func() { err = errors.Join(err, receiver.Close(context.WithoutCancel(ctx))) }()
+	if _, err := receiver.PeekMessages(ctx, 1, nil); err != nil {
+		return describe("look into the queue", err)
+	}
+	return nil
+}
+
+// CanSend tells, by its error, whether the queue can be sent to. It opens a link
+// and sends nothing.
+func (n *Namespace) CanSend(ctx context.Context, queue string) (err error) {
+	sender, err := n.client.NewSender(queue, nil)
+	if err != nil {
+		return describe("open sender", err)
+	}
+	defer func() { err = errors.Join(err, sender.Close(context.WithoutCancel(ctx))) }()
+	if _, err := sender.NewMessageBatch(ctx, nil); err != nil {
+		return describe("open the queue for sending", err)
+	}
+	return nil
 }

@@ -215,6 +215,9 @@ func (w *Worker) pause(ctx context.Context, c *command, err error, probing []acc
 		w.log.ErrorContext(ctx, "tenant paused: Microsoft Graph refuses the application",
 			"tenant", c.tenant, "access", string(refused), missing, "remedy", remedy,
 			"error", err, "next_try_in", pause.String())
+		if w.opts.OnPause != nil {
+			w.opts.OnPause(c.tenant)
+		}
 	}
 }
 

@@ -72,6 +72,9 @@ type Options struct {
 	// Ledger, where it is set, is told before each first write what is about to
 	// be changed.
 	Ledger Ledger
+	// OnPause, where it is set, is told of a tenant when a pause of it begins or
+	// grows. It is called by many goroutines at once and must not block.
+	OnPause func(tenant string)
 	// Logger, TracerProvider and MeterProvider default to none and to the global
 	// ones.
 	Logger         *slog.Logger

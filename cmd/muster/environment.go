@@ -70,6 +70,9 @@ func environmentNames(root *cobra.Command) map[string]bool {
 		}
 	}
 	visit(root)
+	for _, name := range secretVariables() {
+		names[name] = true
+	}
 	return names
 }
 

@@ -2,13 +2,9 @@ package main
 
 import (
 	"fmt"
-	"net/url"
 	"strconv"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/cloud"
-	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/spf13/cobra"
 
 	"github.com/muster-mfa/muster/graphclient"
@@ -18,7 +14,7 @@ import (
 
 // graphFlags say where Microsoft Graph is and what it allows.
 type graphFlags struct {
-	endpoint, cloud       string
+	endpoint              string
 	readsPerSecond        rateValue
 	writesPerSecond       rateValue
 	readBurst, writeBurst int
@@ -27,9 +23,9 @@ type graphFlags struct {
 }
 
 func (g *graphFlags) add(cmd *cobra.Command) {
+	addCredentialFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&g.endpoint, "graph", "", "address of Microsoft Graph; default: that of --cloud")
-	f.StringVar(&g.cloud, "cloud", "global", "cloud: global, usgov, dod or china")
 	f.Var(&g.readsPerSecond, "reads-per-second", fmt.Sprintf("reads sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultReadsPerSecond))
 	f.Var(&g.writesPerSecond, "writes-per-second", fmt.Sprintf("writes sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultWritesPerSecond))
 	f.IntVar(&g.readBurst, "read-burst", ratelimit.DefaultReadBurst, "reads that may go at once after a quiet time")
@@ -49,9 +45,9 @@ func (g *graphFlags) numbers() phone.Policy {
 
 // client builds the client of Microsoft Graph and the budgets that it obeys.
 func (g *graphFlags) client(p *process) (*graphclient.Client, error) {
-	where, ok := graphclient.CloudNamed(g.cloud)
-	if !ok {
-		return nil, usageError("cloud %q: use global, usgov, dod or china", g.cloud)
+	where, err := p.credential.where()
+	if err != nil {
+		return nil, err
 	}
 	if g.endpoint != "" {
 		where.Endpoint = g.endpoint
@@ -63,13 +59,18 @@ func (g *graphFlags) client(p *process) (*graphclient.Client, error) {
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
-	credential, err := graphCredential(where)
+	credential, err := graphCredential(p, where)
+	if err != nil {
+		return nil, err
+	}
+	roots, err := p.credential.roots()
 	if err != nil {
 		return nil, err
 	}
 	client, err := graphclient.New(graphclient.Options{
 		Endpoint:   where.Endpoint,
 		Credential: credential,
+		RootCAs:    roots,
 		Limiter:    budgets,
 		UserAgent:  "muster/" + version(),
 		Logger:     p.log,
@@ -80,20 +81,13 @@ func (g *graphFlags) client(p *process) (*graphclient.Client, error) {
 	return client, nil
 }
 
-// graphCredential finds what the environment offers, for any tenant. A simulated
-// tenant on loopback needs none.
-func graphCredential(where graphclient.Cloud) (azcore.TokenCredential, error) {
-	if u, err := url.Parse(where.Endpoint); err == nil && u.Scheme == "http" {
+// graphCredential is what the flags ask for. A simulated tenant on loopback
+// without TLS needs none.
+func graphCredential(p *process, where graphclient.Cloud) (azcore.TokenCredential, error) {
+	if isLoopbackHTTP(where.Endpoint) {
 		return nil, nil
 	}
-	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
-		ClientOptions:              policy.ClientOptions{Cloud: cloud.Configuration{ActiveDirectoryAuthorityHost: where.Authority}},
-		AdditionallyAllowedTenants: []string{"*"},
-	})
-	if err != nil {
-		return nil, fmt.Errorf("find a credential for microsoft graph: %w", err)
-	}
-	return credential, nil
+	return p.credential.token()
 }
 
 // rateValue is a rate per second, or unlimited; zero means the default.

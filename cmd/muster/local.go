@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,7 @@ import (
 )
 
 type localFlags struct {
+	tls                 localTLSFlags
 	host                string
 	amqpPort, graphPort int
 	queues              []string
@@ -44,6 +46,10 @@ quotas, and misbehaves as it does on a bad day: --faults none makes it behave, a
 same --seed makes it misbehave the same way again. Everything is in memory and gone
 at the end.
 
+With --tls FOLDER the tenant is served over TLS, knows one application with the
+permissions of --grant, and issues and checks access tokens: for rehearsing credentials
+and muster doctor.
+
 ` + exitCodes,
 		Args: noArgs,
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runLocal(cmd, p, &f) }),
@@ -60,12 +66,17 @@ at the end.
 	fs.StringVar(&f.quota, "quota", "", "what the tenant throttles: small, medium, large, strict or unlimited; default: by the number of users")
 	fs.StringVar(&f.faults, "faults", string(tenant.FaultsDefault), "how badly the tenant behaves: none, default or harsh")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the users and of all misbehaviour")
+	f.tls.add(cmd)
 	fs.BoolVar(&f.asJSON, "json", false, "print one line of JSON when ready")
 	return cmd
 }
 
 func runLocal(cmd *cobra.Command, p *process, f *localFlags) (err error) {
-	directory, err := f.tenant(p)
+	rehearsal, err := f.tls.rehearsal(f.host)
+	if err != nil {
+		return err
+	}
+	directory, err := f.tenant(p, rehearsal)
 	if err != nil {
 		return err
 	}
@@ -84,7 +95,7 @@ func runLocal(cmd *cobra.Command, p *process, f *localFlags) (err error) {
 	if ip := net.ParseIP(f.host); ip == nil || !ip.IsLoopback() {
 		p.log.Warn("listening beyond loopback: everybody on the network can use the endpoint and the tenant", "host", f.host)
 	}
-	return serveLocal(cmd, p, f, localServers{endpoint, amqp, directory, graph})
+	return serveLocal(cmd, p, f, localServers{endpoint, amqp, directory, graph, rehearsal})
 }
 
 // localServers are the two services and where they listen.
@@ -93,14 +104,20 @@ type localServers struct {
 	amqp   net.Listener
 	tenant *tenant.Tenant
 	graph  net.Listener
+	*rehearsal
 }
 
 // serveLocal runs both services until the context ends or one of them fails.
 func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
 	server := &http.Server{Handler: s.tenant, ReadHeaderTimeout: 10 * time.Second}
+	serve := server.Serve
+	if s.rehearsal != nil {
+		server.TLSConfig = s.config
+		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+	}
 	failed := make(chan error, 2)
 	go func() { failed <- s.broker.Serve(s.amqp) }()
-	go func() { failed <- server.Serve(s.graph) }()
+	go func() { failed <- serve(s.graph) }()
 
 	err := f.announce(cmd.OutOrStdout(), s)
 	running := 2
@@ -149,14 +166,18 @@ func (f *localFlags) broker(p *process) (*broker.Server, error) {
 	return s, nil
 }
 
-func (f *localFlags) tenant(p *process) (*tenant.Tenant, error) {
+func (f *localFlags) tenant(p *process, r *rehearsal) (*tenant.Tenant, error) {
 	users, err := f.directory()
 	if err != nil {
 		return nil, err
 	}
-	t, err := tenant.New(tenant.Options{
+	o := tenant.Options{
 		Users: users, Quota: tenant.Quota(f.quota), Faults: tenant.Faults(f.faults), Seed: f.seed, Logger: p.log,
-	})
+	}
+	if r != nil {
+		o.Applications, o.TokenLifetime = []tenant.Application{r.application}, r.lifetime
+	}
+	t, err := tenant.New(o)
 	if err != nil {
 		return nil, usageError("%w", err)
 	}
@@ -190,6 +211,11 @@ type announcement struct {
 	GraphPort  int      `json:"graph_port"`
 	Queues     []string `json:"queues"`
 	Users      int      `json:"users"`
+	// The rest is there with --tls.
+	TenantID         string `json:"tenant_id,omitempty"`
+	ClientID         string `json:"client_id,omitempty"`
+	ClientSecretFile string `json:"client_secret_file,omitempty"`
+	CAFile           string `json:"ca_file,omitempty"`
 }
 
 func (f *localFlags) announce(w io.Writer, s localServers) error {
@@ -206,6 +232,13 @@ func (f *localFlags) announce(w io.Writer, s localServers) error {
 		Queues:     f.queues,
 		Users:      len(s.tenant.Snapshot()),
 	}
+	more := ""
+	if s.rehearsal != nil {
+		a.Graph = "https" + strings.TrimPrefix(a.Graph, "http")
+		a.TenantID, a.ClientID = s.tenant.ID(), s.clientID
+		a.ClientSecretFile, a.CAFile = s.secretFile, s.caFile
+		more = s.exports(a.Graph, a.TenantID)
+	}
 	if f.asJSON {
 		return json.NewEncoder(w).Encode(a)
 	}
@@ -214,8 +247,8 @@ Graph        %s  (%d users)
 
 In another terminal:
   export MUSTER_SERVICEBUS='%s' MUSTER_QUEUE=%s MUSTER_GRAPH=%s
-  muster load users.csv --tenant contoso.example
+%s  muster load users.csv --tenant contoso.example
   muster worker
-`, a.ServiceBus, a.Graph, a.Users, a.ServiceBus, f.queues[0], a.Graph)
+`, a.ServiceBus, a.Graph, a.Users, a.ServiceBus, f.queues[0], a.Graph, more)
 	return err
 }

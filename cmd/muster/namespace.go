@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
-	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 	"github.com/spf13/cobra"
 
 	"github.com/muster-mfa/muster/servicebus"
@@ -24,6 +23,7 @@ type queueFlags struct {
 }
 
 func (q *queueFlags) add(cmd *cobra.Command) {
+	addCredentialFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&q.servicebus, "servicebus", "", "Service Bus namespace, such as contoso.servicebus.windows.net, or a connection string, or @FILE that holds one")
 	f.StringVar(&q.queue, "queue", "", "name of the queue")
@@ -45,14 +45,17 @@ func (q *queueFlags) open(cmd *cobra.Command, p *process) (*servicebus.Namespace
 	} else if servicebus.IsConnectionString(address) && !servicebus.IsEmulator(address) && onCommandLine(cmd, "servicebus") {
 		p.log.Warn("the connection string's key is readable by everybody on this machine while the command runs; use MUSTER_SERVICEBUS or --servicebus @FILE")
 	}
+	roots, err := p.credential.roots()
+	if err != nil {
+		return nil, err
+	}
 	var credential azcore.TokenCredential
 	if !servicebus.IsConnectionString(address) {
-		var err error
-		if credential, err = azidentity.NewDefaultAzureCredential(nil); err != nil {
-			return nil, fmt.Errorf("find a credential for service bus: %w", err)
+		if credential, err = p.credential.token(); err != nil {
+			return nil, err
 		}
 	}
-	n, err := servicebus.Open(servicebus.Options{Address: address, Credential: credential})
+	n, err := servicebus.Open(servicebus.Options{Address: address, Credential: credential, RootCAs: roots})
 	if err != nil {
 		return nil, usageError("%w", err)
 	}

@@ -27,9 +27,10 @@ type process struct {
 	tracesFile          string
 	hashKeyFile         string
 
-	log       *slog.Logger
-	telemetry *telemetry.Telemetry
-	userHash  func(string) string
+	log        *slog.Logger
+	credential *credentialFlags // nil for a command that signs in nowhere
+	telemetry  *telemetry.Telemetry
+	userHash   func(string) string
 }
 
 func (p *process) flags(root *cobra.Command) {
@@ -76,6 +77,7 @@ func (p *process) start(cmd *cobra.Command) error {
 		return usageError("%w", err)
 	}
 	p.log = log
+	p.credential = readCredentialFlags(cmd)
 	if p.userHash, err = userHash(p.hashKeyFile); err != nil {
 		return err
 	}

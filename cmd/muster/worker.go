@@ -19,6 +19,7 @@ type workFlags struct {
 	concurrency       int
 	grace, firstPause time.Duration
 	outcomes          string
+	checkup           checkup
 	limitFlags
 }
 
@@ -52,8 +53,9 @@ func (f *workFlags) options(p *process, queue string, report reporter) (worker.O
 		Permanent: func(err error) bool {
 			return errors.Is(err, servicebus.ErrQueueNotFound) || errors.Is(err, servicebus.ErrUnauthorized)
 		},
-		Report: report,
-		Logger: p.log,
+		Report:  report,
+		OnPause: f.checkup.paused,
+		Logger:  p.log,
 	}, nil
 }
 
@@ -121,6 +123,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 		return err
 	}
 	defer closeLedger(&err)
+	defer f.checkup.stop()
 	w, source, err := buildWorker(ctx, p, namespace, f, report, keep)
 	if err != nil {
 		return err
@@ -162,6 +165,9 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		return nil, nil, errors.Join(err, source.Close(context.WithoutCancel(ctx)))
 	}
 	opts.Ledger = keep
+	if needs, err := needsOf(opts.Allow); err == nil && client.NeedsToken() {
+		f.checkup.start(ctx, client, needs, p.credential.tenantID, p.log)
+	}
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

@@ -3,11 +3,12 @@ package tenant
 import (
 	"encoding/json"
 	"net/http"
+	"strings"
 )
 
 // adminPrefix is where the administration of the tenant lives, which no Graph
-// client ever asks for: GET stats, GET and POST users, POST and DELETE deny.
-// It is never throttled, faulty or stale.
+// client ever asks for: GET stats, GET and POST users, POST and DELETE deny,
+// PUT applications, POST devices/CODE, POST throttle-tokens. It is never throttled, faulty or stale.
 const adminPrefix = "/_tenant/"
 
 func (t *Tenant) serveAdmin(w http.ResponseWriter, r *http.Request) {
@@ -26,9 +27,37 @@ func (t *Tenant) serveAdmin(w http.ResponseWriter, r *http.Request) {
 	case "DELETE deny":
 		t.Lift()
 		w.WriteHeader(http.StatusNoContent)
+	case "PUT applications":
+		t.adminSetApplication(w, r)
+	case "POST throttle-tokens":
+		t.adminThrottleTokens(w, r)
 	default:
-		adminError(w, http.StatusNotFound, "want GET stats, GET or POST users, POST or DELETE deny")
+		if code, ok := strings.CutPrefix(r.URL.Path, adminPrefix+"devices/"); ok && r.Method == http.MethodPost {
+			t.adminApproveDevice(w, code)
+			return
+		}
+		adminError(w, http.StatusNotFound, "want GET stats, GET or POST users, POST or DELETE deny, PUT applications, POST devices/CODE, POST throttle-tokens")
 	}
+}
+
+func (t *Tenant) adminApproveDevice(w http.ResponseWriter, code string) {
+	if err := t.ApproveDevice(code); err != nil {
+		adminError(w, http.StatusNotFound, err.Error())
+		return
+	}
+	w.WriteHeader(http.StatusNoContent)
+}
+
+func (t *Tenant) adminThrottleTokens(w http.ResponseWriter, r *http.Request) {
+	var body struct {
+		Requests int `json:"requests"`
+	}
+	if text, no := readBody(w, r); no != nil || json.Unmarshal(text, &body) != nil || body.Requests < 0 {
+		adminError(w, http.StatusBadRequest, `want {"requests":3}`)
+		return
+	}
+	t.ThrottleTokens(body.Requests)
+	w.WriteHeader(http.StatusNoContent)
 }
 
 // adminAddUsers creates the users of a body of JSON Lines, all or none.

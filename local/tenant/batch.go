@@ -149,7 +149,7 @@ func (t *Tenant) answerPart(outer *call, b *batch, i int) reply {
 	p := &b.parts[i]
 	c := &call{
 		method: strings.ToUpper(p.Method), version: outer.version, header: p.header, body: p.Body,
-		base: outer.base, inBatch: true, sight: sight{now: outer.sight.now},
+		base: outer.base, inBatch: true, caller: outer.caller, sight: sight{now: outer.sight.now},
 		ids: t.requestIDs(orDefault(p.header("Client-Request-Id"), outer.ids.client)),
 	}
 	for _, on := range p.DependsOn {

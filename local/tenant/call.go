@@ -19,6 +19,8 @@ type call struct {
 	base    string
 	inBatch bool
 	ids     requestIDs
+	// caller is who the token was issued to, nil where no tokens are checked.
+	caller *caller
 
 	// operation, user and id are filled in by routing: what is asked, of whom
 	// as the request addressed them, and the id of the method.

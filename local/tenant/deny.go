@@ -48,7 +48,7 @@ func (d Denial) refusal(operation string) *refusal {
 		code, message = "Authentication_MSGraphPermissionMissing", "The principal does not have required Microsoft Graph permission(s): AuditLog.Read.All to call this API."
 	case d.Status == http.StatusUnauthorized:
 		return refuse(d.Status, orDefault(d.Code, "InvalidAuthenticationToken"), "Access token validation failure. Invalid audience.")
-	case strings.HasPrefix(operation, "users.") || strings.HasPrefix(operation, "requirements."):
+	case strings.HasPrefix(operation, "users."), strings.HasPrefix(operation, "requirements."), strings.HasPrefix(operation, "applications."):
 		code, message = "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
 	}
 	return refuse(http.StatusForbidden, orDefault(d.Code, code), message)

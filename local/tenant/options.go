@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
+	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // Options says what a [Tenant] holds and how it behaves. The zero value is an
@@ -27,11 +31,25 @@ type Options struct {
 	// Seed makes faults and stale reads repeat, see the package documentation.
 	Seed uint64
 	// RequireToken refuses a request without a bearer token with 401. Any
-	// token is accepted.
+	// token is accepted, unless there are Applications.
 	RequireToken bool
 	// HideNumbers shows phone numbers only in part, as the service does to a
 	// person with the role Authentication Administrator.
 	HideNumbers bool
+	// ID is the tenant's id, a GUID. Empty means one that never changes.
+	ID string
+	// Domains are the verified domain names by which the token service knows
+	// the tenant, besides its ID. Nil means those of the Users' principal names.
+	Domains []string
+	// Applications are those that the tenant knows. Where there are any, the
+	// token service is there, and Graph takes nothing but its tokens.
+	Applications []Application
+	// TokenLifetime is how long access tokens live. Zero means
+	// [DefaultTokenLifetime].
+	TokenLifetime time.Duration
+	// ApproveDevices signs the tenant's administrator in with every device
+	// code at once. Otherwise [Tenant.ApproveDevice] does.
+	ApproveDevices bool
 	// Deny lists the operations that are refused from the beginning.
 	Deny []Denial
 	// Now is the clock. Nil means time.Now.
@@ -91,10 +109,32 @@ func (o Options) withDefaults() Options {
 	if o.Now == nil {
 		o.Now = time.Now
 	}
+	if o.ID == "" {
+		o.ID = tenantID
+	}
+	if o.Domains == nil {
+		o.Domains = domainsOf(o.Users)
+	}
+	if o.TokenLifetime == 0 {
+		o.TokenLifetime = DefaultTokenLifetime
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	return o
+}
+
+// domainsOf lists the domains of the users' principal names, each once.
+func domainsOf(users []User) []string {
+	var domains []string
+	for i := range users {
+		at := strings.LastIndexByte(users[i].UserPrincipalName, '@')
+		domain := strings.ToLower(users[i].UserPrincipalName[at+1:])
+		if at >= 0 && !slices.Contains(domains, domain) {
+			domains = append(domains, domain)
+		}
+	}
+	return domains
 }
 
 // validate reports every fault at once. It expects defaults to be filled in.
@@ -109,6 +149,12 @@ func (o Options) validate() error {
 	case FaultsNone, FaultsDefault, FaultsHarsh:
 	default:
 		faults = append(faults, fmt.Errorf("faults %q is none of none, default, harsh", o.Faults))
+	}
+	if _, err := uuid.Parse(o.ID); err != nil {
+		faults = append(faults, errors.New("tenant id is not a GUID"))
+	}
+	if o.TokenLifetime < time.Second {
+		faults = append(faults, fmt.Errorf("token lifetime %v is below a second", o.TokenLifetime))
 	}
 	faults = append(faults, o.Probabilities.validate())
 	for _, d := range o.Deny {

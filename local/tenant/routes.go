@@ -55,6 +55,7 @@ var operations = []operation{
 	get("microsoftAuthenticatorMethods.list", authenticators, (*Tenant).listAuthenticators),
 	get("microsoftAuthenticatorMethods.get", authenticators+"/{id}", (*Tenant).getAuthenticator),
 	write("microsoftAuthenticatorMethods.delete", "DELETE", authenticators+"/{id}", (*Tenant).deleteAuthenticator),
+	get("applications.get", "applications/{user}", (*Tenant).getApplication),
 	beta(get("requirements.get", authentication+"requirements", (*Tenant).getRequirements)),
 	beta(write("requirements.change", "PATCH", authentication+"requirements", (*Tenant).patchRequirements)),
 	beta(get("signInPreferences.get", authentication+"signInPreferences", (*Tenant).getPreferences)),
@@ -100,8 +101,8 @@ func Operations() []string {
 }
 
 // splitPath splits an escaped path below the version into its segments, and a
-// segment with a key, users('a@contoso.example'), into the two that it stands
-// for. It returns false for a path that is not well escaped.
+// segment with a key, users('a@contoso.example') or applications(appId='…'),
+// into the two that it stands for. It returns false for a path that is not well escaped.
 func splitPath(escaped string) ([]string, bool) {
 	segments := make([]string, 0, 8)
 	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {
@@ -109,7 +110,7 @@ func splitPath(escaped string) ([]string, bool) {
 		if err != nil {
 			return nil, false
 		}
-		name, rest, keyed := strings.Cut(segment, "('")
+		name, rest, keyed := strings.Cut(strings.Replace(segment, "(appId='", "('", 1), "('")
 		if key, closed := strings.CutSuffix(rest, "')"); keyed && closed {
 			segments = append(segments, name, strings.ReplaceAll(key, "''", "'"))
 			continue

@@ -16,11 +16,16 @@ const maxBody = 4 << 20
 // jsonContentType is the content type of Graph's JSON replies.
 const jsonContentType = "application/json;odata.metadata=minimal;odata.streaming=true;IEEE754Compatible=false;charset=utf-8"
 
-// ServeHTTP answers the calls of Microsoft Graph below /v1.0 and /beta, and
-// those of the administration below /_tenant.
+// ServeHTTP answers the calls of Microsoft Graph below /v1.0 and /beta, those of
+// the administration below /_tenant, and where there are applications those of
+// the token service below the tenant's id or one of its domains.
 func (t *Tenant) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if strings.HasPrefix(r.URL.Path, adminPrefix) {
 		t.serveAdmin(w, r)
+		return
+	}
+	if name, what, ok := t.authority.serves(r.URL.Path); ok {
+		t.authority.serve(w, r, name, what)
 		return
 	}
 	ids := t.requestIDs(r.Header.Get("Client-Request-Id"))
@@ -41,7 +46,7 @@ func (t *Tenant) serveGraph(w http.ResponseWriter, r *http.Request, ids requestI
 		method: r.Method, version: version, header: r.Header.Get,
 		body: body, base: baseURL(r, version), sight: sight{now: t.now()}, ids: ids,
 	}
-	if no := t.authenticate(c); no != nil {
+	if no := t.authenticate(c, r.Host); no != nil {
 		t.tally.count(func(s *Stats) { s.Requests++; s.Denied++ })
 		return t.refuse(c, no)
 	}
@@ -76,13 +81,15 @@ func baseURL(r *http.Request, version string) string {
 	return scheme + r.Host + "/" + version
 }
 
-// authenticate refuses a request without a token where one is required.
-func (t *Tenant) authenticate(c *call) *refusal {
-	if !t.requireToken {
-		return nil
+// authenticate finds out who calls. It refuses a request without a token where
+// one is required, and a token that is not good where tokens are checked.
+func (t *Tenant) authenticate(c *call, host string) (no *refusal) {
+	token := bearer(c.header("Authorization"))
+	if t.authority != nil {
+		c.caller, no = t.authority.check(token, host)
+		return no
 	}
-	scheme, token, _ := strings.Cut(c.header("Authorization"), " ")
-	if !strings.EqualFold(scheme, "Bearer") || strings.TrimSpace(token) == "" {
+	if t.requireToken && token == "" {
 		return refuse(http.StatusUnauthorized, "InvalidAuthenticationToken", "Access token is empty.")
 	}
 	return nil

@@ -23,7 +23,11 @@ func (t *Tenant) answer(c *call, escapedPath, rawQuery string) reply {
 	if no := c.route(); no != nil {
 		return t.refuse(c, no)
 	}
-	if no := t.denials.of(c.operation.name); no != nil {
+	no := c.permitted()
+	if no == nil {
+		no = t.denials.of(c.operation.name)
+	}
+	if no != nil {
 		t.tally.count(func(s *Stats) { s.Denied++ })
 		return t.refuse(c, no)
 	}

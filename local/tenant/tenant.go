@@ -17,8 +17,10 @@ type Tenant struct {
 	faulty        bool
 	denials       denials
 	tally         *tally
+	id            string
 	requireToken  bool
 	hideNumbers   bool
+	authority     *authority // nil: the tenant checks no tokens
 	seed          uint64
 	requests      atomic.Uint64 // numbers the request ids
 	now           func() time.Time
@@ -38,11 +40,16 @@ func New(o Options) (*Tenant, error) {
 		probabilities: *o.Probabilities,
 		faulty:        *o.Probabilities != Probabilities{},
 		tally:         newTally(),
+		id:            o.ID,
 		requireToken:  o.RequireToken,
 		hideNumbers:   o.HideNumbers,
 		seed:          o.Seed,
 		now:           o.Now,
 		logger:        o.Logger,
+	}
+	var err error
+	if t.authority, err = newAuthority(o); err != nil {
+		return nil, fmt.Errorf("register applications: %w", err)
 	}
 	if err := t.directory.add(o.Users, time.Time{}); err != nil {
 		return nil, fmt.Errorf("fill directory: %w", err)
@@ -50,6 +57,9 @@ func New(o Options) (*Tenant, error) {
 	t.denials.add(o.Deny...)
 	return t, nil
 }
+
+// ID is the tenant's id.
+func (t *Tenant) ID() string { return t.id }
 
 // AddUsers creates users: all of them, or none and every reason. For as long
 // as the lag, requests may not find them yet.

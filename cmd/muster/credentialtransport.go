@@ -1,0 +1,89 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
+	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"github.com/muster-mfa/muster/graphclient"
+)
+
+// notReached begins the text of an error of the network. azidentity keeps only
+// the text of such an error, so the text has to say what it is.
+const notReached = "the token service was not reached"
+
+// tokenTransport carries azidentity's requests.
+type tokenTransport struct{ client *http.Client }
+
+func newTokenTransport(roots *x509.CertPool) *tokenTransport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	if roots != nil {
+		t.TLSClientConfig = &tls.Config{RootCAs: roots}
+	}
+	return &tokenTransport{&http.Client{Transport: t, Timeout: 30 * time.Second}}
+}
+
+// Do sends the request.
+func (t *tokenTransport) Do(r *http.Request) (*http.Response, error) {
+	resp, err := t.client.Do(r)
+	var untrusted *tls.CertificateVerificationError
+	if err != nil && r.Context().Err() == nil && !errors.As(err, &untrusted) {
+		return nil, fmt.Errorf("%s: %w", notReached, err)
+	}
+	return resp, err
+}
+
+// tokenCredential tells of azidentity's errors which of them may pass.
+type tokenCredential struct{ sdk azcore.TokenCredential }
+
+// GetToken gets a token from azidentity.
+func (c *tokenCredential) GetToken(ctx context.Context, o policy.TokenRequestOptions) (azcore.AccessToken, error) {
+	token, err := c.sdk.GetToken(ctx, o)
+	if err != nil && ctx.Err() == nil {
+		err = describeTokenError(err)
+	}
+	return token, err
+}
+
+// passingError is trouble with the token service that may be over later.
+type passingError struct {
+	error
+	text string
+	wait time.Duration
+}
+
+var _ graphclient.Temporary = (*passingError)(nil)
+
+func (e *passingError) Error() string             { return e.text }
+func (e *passingError) Unwrap() error             { return e.error }
+func (*passingError) Temporary() bool             { return true }
+func (e *passingError) RetryAfter() time.Duration { return e.wait }
+
+func describeTokenError(err error) error {
+	if strings.Contains(err.Error(), notReached) {
+		return &passingError{error: err, text: notReached}
+	}
+	var failed *azidentity.AuthenticationFailedError
+	if !errors.As(err, &failed) || failed.RawResponse == nil {
+		return err
+	}
+	r := failed.RawResponse
+	if r.StatusCode != http.StatusTooManyRequests && r.StatusCode != http.StatusRequestTimeout && r.StatusCode < 500 {
+		return err
+	}
+	wait := time.Duration(0)
+	if seconds, atoi := strconv.Atoi(r.Header.Get("Retry-After")); atoi == nil {
+		wait = time.Duration(seconds) * time.Second
+	}
+	return &passingError{error: err, text: fmt.Sprintf("the token service answered %d", r.StatusCode), wait: wait}
+}

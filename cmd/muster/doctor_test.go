@@ -1,0 +1,165 @@
+package main_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-mfa/muster/local/tenant"
+)
+
+// finding is one of muster doctor --json.
+type finding struct {
+	Check, Severity, Tenant, What, Why, Portal, Command string
+}
+
+// examine runs muster doctor and returns what it has found.
+func examine(t *testing.T, env []string, code int, args ...string) []finding {
+	t.Helper()
+	r := muster(t, env, "", append([]string{"doctor", "--json"}, args...)...).expect(t, code)
+	var report struct {
+		Worst    string
+		Findings []finding
+	}
+	if err := json.Unmarshal([]byte(r.stdout), &report); err != nil {
+		t.Fatalf("%v: %s", err, r.stdout)
+	}
+	for _, u := range []string{"user0000", appSecret} {
+		if strings.Contains(r.stdout+r.stderr, u) {
+			t.Errorf("doctor tells %q: %s%s", u, r.stdout, r.stderr)
+		}
+	}
+	return report.Findings
+}
+
+// has finds a finding of that severity which says the text.
+func has(findings []finding, check, severity, text string) bool {
+	for _, f := range findings {
+		if f.Check == check && f.Severity == severity && strings.Contains(f.What+f.Why+f.Portal+f.Command, text) {
+			return true
+		}
+	}
+	return false
+}
+
+func TestDoctor(t *testing.T) {
+	t.Parallel()
+	for _, test := range []struct {
+		name   string
+		change func(*tenant.Options)
+		args   []string
+		code   int
+		wants  [][3]string // check, severity, text
+	}{
+		{"all is well", nil, []string{"--capabilities", "phones,sms-sign-in"}, 0, [][3]string{
+			{"token", "ok", appID}, {"permission", "ok", "phones"}, {"graph", "ok", "phoneMethods"}, {"expiry", "note", "Application.Read.All"}, {"clock", "ok", "agrees"},
+		}},
+		{"missing permissions", nil, nil, 1, [][3]string{
+			{"permission", "error", "Policy.Read.All"}, {"permission", "error", "az ad app permission add --id " + appID}, {"graph", "error", "requirements is refused (403)"},
+		}},
+		{"no consent at all", func(o *tenant.Options) { o.Applications[0].Roles = nil }, nil, 1, [][3]string{{"permission", "error", "no permission"}}},
+		{"a secret that ends soon", func(o *tenant.Options) {
+			a := &o.Applications[0]
+			a.Secrets[0].Expires, a.Roles = time.Now().Add(100*time.Hour), append(a.Roles, "Application.Read.All")
+		}, []string{"--capabilities", "phones"}, 3, [][3]string{{"expiry", "warning", "for 4 days"}}},
+		{"a secret that has ended", func(o *tenant.Options) { o.Applications[0].Secrets[0].Expires = time.Now().Add(-time.Hour) }, nil, 1, [][3]string{
+			{"token", "error", "AADSTS7000222"}, {"token", "error", "az ad app credential reset --id " + appID},
+		}},
+		{"an unknown tenant", nil, []string{"--tenant", "fabrikam.example"}, 1, [][3]string{{"token", "error", "AADSTS90002 (the tenant does not exist in this cloud)"}}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			t.Parallel()
+			o := startOnline(t, 1, test.change)
+			findings := examine(t, o.env(withSecret...), test.code, test.args...)
+			for _, want := range test.wants {
+				if !has(findings, want[0], want[1], want[2]) {
+					t.Errorf("no finding %q in %+v", want, findings)
+				}
+			}
+		})
+	}
+}
+
+func TestDoctorOfTheQueue(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1", "--faults", "none")
+	env := l.env()
+	findings := examine(t, env, 0)
+	for _, want := range []string{"queue-listen", "queue-send", "graph"} {
+		if !has(findings, want, "ok", "") {
+			t.Errorf("%s is not well: %+v", want, findings)
+		}
+	}
+	if findings = examine(t, append(env, "MUSTER_QUEUE=nowhere"), 1); !has(findings, "queue-listen", "error", "no queue nowhere") {
+		t.Errorf("findings %+v", findings)
+	}
+	wrong := strings.Replace(l.ServiceBus, "SAS_KEY_VALUE", "another", 1)
+	if findings = examine(t, append(env, "MUSTER_SERVICEBUS="+wrong), 1); !has(findings, "queue-listen", "error", "Azure Service Bus Data Receiver") {
+		t.Errorf("findings %+v", findings)
+	}
+	// Nothing was taken, sent or written.
+	if s := l.stats(t); s.Writes != 0 {
+		t.Errorf("%d writes", s.Writes)
+	}
+	muster(t, l.env(), "", "worker", "--until-empty").expect(t, 0)
+}
+
+func TestDoctorOfACertificateAndTheClock(t *testing.T) {
+	t.Parallel()
+	_, certificate := appCertificate(t) // ends in an hour
+	tn := newTenant(t, 1, func(o *tenant.Options) { o.Applications[0].Certificates = []string{certificate} })
+	o := serveOnline(t, tn, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Date", time.Now().Add(-7*time.Minute).UTC().Format(http.TimeFormat))
+		tn.ServeHTTP(w, r)
+	}))
+	env := o.env("MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_FILE="+writeFile(t, "both.pem", certificate+keyPEM(t)))
+	findings := examine(t, env, 1, "--capabilities", "phones")
+	if !has(findings, "expiry", "warning", "The certificate in use") || !has(findings, "clock", "error", "7m") {
+		t.Errorf("findings %+v", findings)
+	}
+}
+
+func TestDoctorSaysHowToMendInWords(t *testing.T) {
+	t.Parallel()
+	o := startOnline(t, 1, nil)
+	r := muster(t, o.env(withSecret...), "", "doctor", "--capabilities", "mfa-state", "--tenant", "contoso.example").expect(t, 1)
+	for _, want := range []string{"Tenant contoso.example\n", "error    The token lacks Policy.Read.All", "mend: Entra admin centre", "or:   for p in Policy.Read.All", "errors: 2, warnings: 0"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("%q is not said:\n%s", want, r.stdout)
+		}
+	}
+	if !strings.Contains(r.stderr, "doctor has found errors: 2") {
+		t.Errorf("stderr: %s", r.stderr)
+	}
+	for _, args := range [][]string{{"--capabilities", "everything"}, {"here"}} {
+		muster(t, o.env(withSecret...), "", append([]string{"doctor"}, args...)...).expect(t, 2)
+	}
+	muster(t, []string{"MUSTER_GRAPH=" + o.url}, "", "doctor").expect(t, 2)
+}
+
+// A worker says at its start, and when a tenant is paused, what the token lacks.
+func TestTheWorkerLooksAtItsToken(t *testing.T) {
+	t.Parallel()
+	contoso := newTenant(t, 2, nil)
+	fabrikam := newTenant(t, 0, func(o *tenant.Options) {
+		o.ID, o.Users = "bbbbbbbb-0000-4000-8000-00000000c0de", []tenant.User{{UserPrincipalName: "fay@fabrikam.example"}}
+		o.Applications[0].Roles = []string{"User.Read.All"}
+	})
+	o := serveOnline(t, contoso, tenant.Cloud{contoso, fabrikam})
+	l := startLocal(t, "--users", "0")
+	queue := []string{"MUSTER_SERVICEBUS=" + l.ServiceBus, "MUSTER_QUEUE=commands"}
+	w := start(t, append(append(o.env(withSecret...)[:3:3], o.env(withSecret...)[4:]...), queue...), nil, "worker", "--allow", "phones,mfa-state")
+	w.stderr.waitFor(t, "muster doctor: The token lacks Policy.Read.All, Policy.ReadWrite.AuthenticationMethod, for mfa-state.")
+	if strings.Contains(w.stderr.String(), "for phones") {
+		t.Errorf("the home tenant lacks nothing for phones:\n%s", w.stderr.String())
+	}
+	muster(t, queue, "", "publish", "--tenant", "fabrikam.example", "--user", "fay@fabrikam.example", "--mobile", fictional(1)).expect(t, 0)
+	w.stderr.waitFor(t, "tenant=fabrikam.example")
+	w.stderr.waitFor(t, fmt.Sprintf("muster doctor: The token lacks %s", "UserAuthMethod-Phone.ReadWrite.All"))
+	if code := w.stop(); code != 0 {
+		t.Errorf("exit code %d:\n%s", code, w.stderr.String())
+	}
+}

@@ -1,0 +1,132 @@
+package doctor
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"github.com/muster-mfa/muster/graphclient"
+)
+
+// Options say what to look at. What is nil is left out.
+type Options struct {
+	// Graph is the client, and Tenants those that it is asked for.
+	Graph   *graphclient.Client
+	Tenants []string
+	// Tokens says that the endpoint needs tokens, so that they are checked.
+	Tokens bool
+	// Needs are the capabilities and what they need.
+	Needs []Need
+	// Application is its id, where it is known without a token. It goes into the
+	// commands that mend something.
+	Application string
+	// ManagedIdentity says that the credential is one.
+	ManagedIdentity bool
+	// CertificateEnd is the end of the certificate in use, the zero time where
+	// there is none.
+	CertificateEnd time.Time
+	// Clock asks the service for the time.
+	Clock func(context.Context) (time.Time, error)
+	// Queue is the queue's name; Listen and Send knock at it.
+	Queue        string
+	Listen, Send func(context.Context) (Reach, error)
+	// Now is the local clock. Nil means time.Now.
+	Now func() time.Time
+}
+
+// Check looks at everything that the options name, and returns what it has found,
+// in the order in which to mend it.
+func Check(ctx context.Context, o Options) []Finding {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	var findings []Finding
+	if o.Clock != nil {
+		findings = append(findings, checkClock(ctx, o))
+	}
+	if !o.CertificateEnd.IsZero() {
+		findings = append(findings, JudgeExpiry("The certificate in use", o.CertificateEnd, o.Now()))
+	}
+	for _, tenant := range o.Tenants {
+		for _, f := range checkTenant(ctx, o, tenant) {
+			f.Tenant = tenant
+			findings = append(findings, f)
+		}
+	}
+	there := true
+	if o.Listen != nil {
+		reach, err := o.Listen(ctx)
+		findings = append(findings, JudgeListen(o.Queue, reach, err))
+		there = reach == Reached || reach == QueueForbidden
+	}
+	if o.Send != nil && there {
+		reach, err := o.Send(ctx)
+		findings = append(findings, JudgeSend(o.Queue, reach, err))
+	}
+	return named(findings, o.Application)
+}
+
+// named puts the application's id into the commands.
+func named(findings []Finding, application string) []Finding {
+	if application != "" {
+		for i := range findings {
+			findings[i].Command = strings.ReplaceAll(findings[i].Command, placeholder, application)
+			findings[i].Portal = strings.ReplaceAll(findings[i].Portal, placeholder, application)
+		}
+	}
+	return findings
+}
+
+func checkClock(ctx context.Context, o Options) Finding {
+	before := o.Now()
+	remote, err := o.Clock(ctx)
+	if err != nil {
+		return Finding{Check: CheckClock, Severity: Note, What: "The clock could not be compared with that of Microsoft Graph: " + sentence(err)}
+	}
+	// The service has told its time somewhere between the two moments.
+	return JudgeClock(before.Add(o.Now().Sub(before)/2), remote)
+}
+
+// checkTenant looks at the token first: without one, every call would say the
+// same once more.
+func checkTenant(ctx context.Context, o Options, tenant string) (findings []Finding) {
+	d := o.Graph.Directory(tenant)
+	var access graphclient.Access
+	if o.Tokens {
+		findings, access = checkToken(ctx, o, d)
+		if Worst(findings) == Error && access.Application == "" {
+			return findings
+		}
+	}
+	findings = append(findings, CheckGraphCalls(ctx, d, o.Needs)...)
+	if access.Application == "" || access.Delegated {
+		return findings
+	}
+	defer func() { findings = named(findings, access.Application) }()
+	credentials, err := d.ApplicationCredentials(ctx, access.Application)
+	if err != nil {
+		return append(findings, JudgeCredentialsUnread(err))
+	}
+	return append(findings, JudgeCredentials(credentials, o.Now())...)
+}
+
+func checkToken(ctx context.Context, o Options, d *graphclient.Directory) ([]Finding, graphclient.Access) {
+	access, err := d.Access(ctx)
+	findings := JudgeToken(access, err, o.Now())
+	if err != nil {
+		return findings, graphclient.Access{}
+	}
+	return append(findings, JudgePermissions(access, o.Needs, o.ManagedIdentity)...), access
+}
+
+// CheckTokenOf looks at nothing but the token of one tenant and what it permits.
+func CheckTokenOf(ctx context.Context, o Options, tenant string) []Finding {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	findings, _ := checkToken(ctx, o, o.Graph.Directory(tenant))
+	for i := range findings {
+		findings[i].Tenant = tenant
+	}
+	return findings
+}

@@ -1,0 +1,93 @@
+package doctor
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/muster-mfa/muster/graphclient"
+)
+
+// How long before its end a credential is worth a word.
+const (
+	expiresSoon = 14 * 24 * time.Hour
+	expiresLate = 30 * 24 * time.Hour
+)
+
+// JudgeExpiry judges the end of one credential: a secret or a certificate.
+func JudgeExpiry(what string, end, now time.Time) Finding {
+	left := end.Sub(now)
+	f := Finding{
+		Check: CheckExpiry, Severity: OK,
+		What: fmt.Sprintf("%s is good until %s, for %d days.", what, end.UTC().Format(time.DateOnly), int(left.Hours()/24)),
+	}
+	switch {
+	case left <= 0:
+		f.Severity, f.What = Error, fmt.Sprintf("%s expired on %s.", what, end.UTC().Format(time.DateOnly))
+	case left < expiresSoon:
+		f.Severity = Warning
+	case left < expiresLate:
+		f.Severity = Note
+	default:
+		return f
+	}
+	f.Why = "With an expired credential there is no token, and every tenant is paused until it is replaced."
+	f.Portal = "Entra admin centre > App registrations > the application > Certificates & secrets"
+	f.Command = "az ad app credential reset --id APPLICATION-ID --append --years 1 (for a certificate: --cert @certificate.pem)"
+	return f
+}
+
+// JudgeCredentials judges the secrets and certificates that an application has.
+// It can't be told which of them is in use, so an expired one is bad only where
+// none of its kind is left.
+func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Finding {
+	var findings []Finding
+	for _, kind := range []struct {
+		name string
+		list []graphclient.ApplicationCredential
+	}{{"client secret", c.Secrets}, {"certificate", c.Certificates}} {
+		var last *time.Time
+		expired, endless := 0, false
+		for _, one := range kind.list {
+			switch {
+			case one.End == nil:
+				endless = true
+			case last == nil || one.End.After(*last):
+				last = one.End
+			}
+			if one.End != nil && !now.Before(*one.End) {
+				expired++
+			}
+		}
+		switch {
+		case last == nil || endless:
+		case len(kind.list) == 1:
+			findings = append(findings, JudgeExpiry("The application's "+kind.name, *last, now))
+		default:
+			findings = append(findings, JudgeExpiry(fmt.Sprintf("The last of the application's %d %ss", len(kind.list), kind.name), *last, now))
+		}
+		if expired > 0 && expired < len(kind.list) {
+			findings = append(findings, Finding{
+				Check: CheckExpiry, Severity: Note, What: fmt.Sprintf("%d of the application's %d %ss are expired and can be deleted.", expired, len(kind.list), kind.name),
+				Why: "What is left lying about is taken for what is in use.", Portal: "Entra admin centre > App registrations > the application > Certificates & secrets",
+			})
+		}
+	}
+	return findings
+}
+
+// JudgeCredentialsUnread judges why the application could not be read.
+func JudgeCredentialsUnread(err error) Finding {
+	f := Finding{
+		Check: CheckExpiry, Severity: Note, What: "When the application's secrets and certificates expire was not seen: " + sentence(err),
+		Why: "Muster can warn of an end that is near only where it may read the application.",
+	}
+	switch graphclient.KindOf(err) {
+	case graphclient.KindForbidden:
+		f.What = "When the application's secrets and certificates expire can't be seen without the permission Application.Read.All."
+		f.Portal = consentPath
+	case graphclient.KindNotFound:
+		f.What = "When the application's secrets and certificates expire can't be seen: it is registered in another tenant, or is a managed identity."
+		f.Why = "Run muster doctor with --tenant for the application's home tenant to see it."
+	}
+	return f
+}

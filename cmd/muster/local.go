@@ -29,6 +29,7 @@ type localFlags struct {
 	quota, faults       string
 	seed                uint64
 	asJSON              bool
+	noPremium           bool
 }
 
 func newLocal(p *process) *cobra.Command {
@@ -60,6 +61,7 @@ at the end.
 	fs.StringVar(&f.quota, "quota", "", "what the tenant throttles: small, medium, large, strict or unlimited; default: by the number of users")
 	fs.StringVar(&f.faults, "faults", string(tenant.FaultsDefault), "how badly the tenant behaves: none, default or harsh")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the users and of all misbehaviour")
+	fs.BoolVar(&f.noPremium, "no-premium", false, "make it a tenant without Microsoft Entra ID P1, which has no registration report and no sign-in log")
 	fs.BoolVar(&f.asJSON, "json", false, "print one line of JSON when ready")
 	return cmd
 }
@@ -156,6 +158,7 @@ func (f *localFlags) tenant(p *process) (*tenant.Tenant, error) {
 	}
 	t, err := tenant.New(tenant.Options{
 		Users: users, Quota: tenant.Quota(f.quota), Faults: tenant.Faults(f.faults), Seed: f.seed, Logger: p.log,
+		NoPremium: f.noPremium,
 	})
 	if err != nil {
 		return nil, usageError("%w", err)

@@ -29,8 +29,8 @@
 // # What it leaves out
 //
 // There is one tenant and one application; any bearer token is good. There are
-// no groups, licences, roles or reports, and no methods besides password,
-// phone and Microsoft Authenticator. The exact codes and messages for an
+// no groups and roles, of reports only the registration report and the sign-in
+// log, and no methods besides password, phone and Microsoft Authenticator. The exact codes and messages for an
 // invalid number, a second phone of a type and an alternate mobile without a
 // mobile are not published: status 400 with code badRequest is an assumption.
 package tenant

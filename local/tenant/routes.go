@@ -29,6 +29,8 @@ const (
 	authenticators = authentication + "microsoftAuthenticatorMethods"
 	passwords      = authentication + "passwordMethods"
 	methods        = authentication + "methods"
+
+	registrationDetails = "reports/authenticationMethods/userRegistrationDetails"
 )
 
 // operations is the table of all that the service can be asked. In patterns,
@@ -37,6 +39,9 @@ var operations = []operation{
 	get("users.list", "users", (*Tenant).listUsers),
 	get("users.count", "users/$count", (*Tenant).countUsers),
 	get("users.get", "users/{user}", (*Tenant).getUser),
+	report(get("registrationDetails.list", registrationDetails, (*Tenant).listRegistrations)),
+	report(get("registrationDetails.get", registrationDetails+"/{id}", (*Tenant).getRegistration)),
+	beta(report(get("signIns.list", "auditLogs/signIns", (*Tenant).listSignIns))),
 	get("methods.list", methods, (*Tenant).listMethods),
 	get("methods.get", methods+"/{id}", (*Tenant).getMethod),
 	get("passwordMethods.list", passwords, (*Tenant).listPasswords),
@@ -69,6 +74,11 @@ func get(name, pattern string, run func(*Tenant, *call) reply) operation {
 func write(name, method, pattern string, run func(*Tenant, *call) reply) operation {
 	o := get(name, pattern, run)
 	o.method, o.cost.writes = method, 1
+	return o
+}
+
+func report(o operation) operation {
+	o.cost.report = true
 	return o
 }
 
@@ -155,8 +165,8 @@ func (o *operation) matches(c *call) bool {
 			}
 		}
 	}
-	if user == "" && len(o.pattern) > 1 {
-		return o.name == "users.count"
+	if user == "" && slices.Contains(o.pattern, "{user}") {
+		return false
 	}
 	c.user, c.id = user, id
 	return true

@@ -18,10 +18,15 @@ type Tenant struct {
 	denials       denials
 	tally         *tally
 	requireToken  bool
-	seed          uint64
-	requests      atomic.Uint64 // numbers the request ids
-	now           func() time.Time
-	logger        *slog.Logger
+	registrations *registrations
+	noPremium     bool
+	// documentedOnly: see Options.DocumentedOnly.
+	documentedOnly bool
+	started        time.Time
+	seed           uint64
+	requests       atomic.Uint64 // numbers the request ids
+	now            func() time.Time
+	logger         *slog.Logger
 }
 
 // New returns a tenant, or every reason why the options make none.
@@ -38,13 +43,19 @@ func New(o Options) (*Tenant, error) {
 		faulty:        *o.Probabilities != Probabilities{},
 		tally:         newTally(),
 		requireToken:  o.RequireToken,
-		seed:          o.Seed,
-		now:           o.Now,
-		logger:        o.Logger,
+		registrations: &registrations{lag: o.RegistrationLag},
+		noPremium:     o.NoPremium,
+
+		documentedOnly: o.DocumentedOnly,
+		started:        o.Now(),
+		seed:           o.Seed,
+		now:            o.Now,
+		logger:         o.Logger,
 	}
 	if err := t.directory.add(o.Users, time.Time{}); err != nil {
 		return nil, fmt.Errorf("fill directory: %w", err)
 	}
+	t.registrations.report(t.started, t.directory)
 	t.denials.add(o.Deny...)
 	return t, nil
 }

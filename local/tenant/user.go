@@ -45,6 +45,19 @@ type User struct {
 	SystemPreferred bool `json:"systemPreferred,omitempty"`
 	// Authenticator lists the Microsoft Authenticator registrations.
 	Authenticator []Authenticator `json:"authenticator,omitempty"`
+
+	// What follows is for reports only.
+
+	Department string `json:"department,omitempty"`
+	// Licenses are the ids (skuId) of the assigned licences.
+	Licenses []string `json:"licenses,omitempty"`
+	// Admin tells that the user holds a directory role.
+	Admin bool `json:"admin,omitempty"`
+	// LastPasswordChange is null in Graph where it is zero.
+	LastPasswordChange time.Time `json:"lastPasswordChangeDateTime,omitzero"`
+	// MFASignInHoursAgo tells how many hours before the tenant came into being
+	// the user last passed multifactor authentication. Zero means never.
+	MFASignInHoursAgo int `json:"mfaSignInHoursAgo,omitempty"`
 }
 
 // Phones holds the number per phone type, in the form "+31 612345678" or with
@@ -152,6 +165,7 @@ func (u User) withinRules() error {
 // clone returns a copy that shares nothing that a caller could change.
 func (u User) clone() User {
 	u.Authenticator = append([]Authenticator(nil), u.Authenticator...)
+	u.Licenses = append([]string(nil), u.Licenses...)
 	if u.AccountEnabled != nil {
 		u.AccountEnabled = new(*u.AccountEnabled)
 	}

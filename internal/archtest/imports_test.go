@@ -25,6 +25,7 @@ var allowed = map[string][]string{
 	"servicebus":  {"messages"},
 	"worker":      {"messages", "phone", "graphclient"},
 	"bulk":        {"messages", "phone"},
+	"report":      {"graphclient", "ratelimit"},
 
 	"local/broker":                nil,
 	"local/broker/internal/queue": nil,

@@ -25,7 +25,7 @@ var (
 	pageJS string
 
 	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-		"number": thousands, "note": Part.note,
+		"number": thousands, "people": countOfUsers, "note": Part.note,
 	}).Parse(pageHTML))
 )
 
@@ -57,7 +57,7 @@ func newPage(w io.Writer, columns []column, limit int) *page {
 
 func (p *page) begin(s Summary) error {
 	policy := "default-src 'none'; script-src '" + digest(pageJS) + "'; style-src '" + digest(pageCSS) +
-		"'; base-uri 'none'; form-action 'none'"
+		"'; img-src data:; base-uri 'none'; form-action 'none'"
 	if _, err := fmt.Fprintf(p.out, `<!DOCTYPE html>
 <html lang="en"><head><meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="%s">
@@ -110,7 +110,7 @@ var (
 	pageBadges  = set("PerUserMfaState", "Strength", "Migration")
 	pageExtras  = set("Id", "OnPremisesSyncEnabled", "Licensed", "IsAdmin", "IsMfaRegistered", "IsMfaCapable", "IsPasswordlessCapable",
 		"IsSsprRegistered", "IsSsprEnabled", "IsSsprCapable", "RegistrationUpdated", "SystemPreferred")
-	pageWidths = map[string]int{"UserPrincipalName": 270, "DisplayName": 170, "MethodsRegistered": 300, "Id": 310, "UserType": 90, "Department": 140}
+	pageWidths = map[string]int{"PerUserMfaState": 135, "UserPrincipalName": 270, "DisplayName": 170, "MethodsRegistered": 300, "Id": 310, "UserType": 90, "Department": 140}
 	kindWidths = map[string]int{"text": 160, "word": 120, "flag": 130, "time": 140}
 )
 
@@ -230,6 +230,14 @@ func thousands(n any) string {
 	return b.String()
 }
 
+// countOfUsers counts users in words.
+func countOfUsers(n int64) string {
+	if n == 1 {
+		return "1 user"
+	}
+	return thousands(n) + " users"
+}
+
 // pageContent is what the template shows.
 type pageContent struct {
 	S           Summary
@@ -254,7 +262,7 @@ type pageChart struct {
 func (c pageChart) Alternative() string {
 	var parts []string
 	for _, p := range c.Parts {
-		parts = append(parts, fmt.Sprintf("%s %s users (%s)", p.Value, thousands(p.Users), p.Share))
+		parts = append(parts, fmt.Sprintf("%s %s (%s)", p.Value, countOfUsers(p.Users), p.Share))
 	}
 	return c.Title + ": " + strings.Join(parts, ", ")
 }

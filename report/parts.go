@@ -42,7 +42,7 @@ func (p Part) String() string { return p.Name + ": " + p.note() }
 type partName string
 
 const (
-	partState         partName = "per-user MFA state, one by one"
+	partState         partName = "per-user MFA state"
 	partPreferences   partName = "default methods"
 	partMethods       partName = "methods of each user"
 	partPhones        partName = "phone numbers"
@@ -150,8 +150,8 @@ func (p *parts) failed(ctx context.Context, name partName, err error) error {
 	return nil
 }
 
-// told is what the report says of the parts.
-func (p *parts) told() []Part {
+// told is what the report says of the parts, when so many users were listed.
+func (p *parts) told(listed int64) []Part {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var told []Part
@@ -161,7 +161,7 @@ func (p *parts) told() []Part {
 		case !x.asked:
 			t.Why = x.off
 		case x.name == partState && x.read == 0 && x.failed == 0:
-			t.Read, t.Why = true, "not needed: the listing of users told the state"
+			t.Read, t.Users, t.Why = true, listed, "told by the listing of users"
 		default:
 			t.Read = x.read > 0 || x.failed == 0
 			if t.Read && t.Why == "" {

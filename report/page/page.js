@@ -90,9 +90,8 @@
       const places = rank(state.sort), sign = state.down ? -1 : 1;
       view.sort((a, b) => sign * (places[a] - places[b]) || a - b);
     }
-    status.textContent = view.length === rows.length
-      ? `${rows.length.toLocaleString("en")} users`
-      : `${view.length.toLocaleString("en")} of ${rows.length.toLocaleString("en")} users`;
+    const all = rows.length.toLocaleString("en") + (rows.length === 1 ? " user" : " users");
+    status.textContent = view.length === rows.length ? all : `${view.length.toLocaleString("en")} of ${all}`;
     table.setAttribute("aria-rowcount", view.length + 1);
     grid.scrollTop = 0;
     draw(true);

@@ -138,7 +138,8 @@ func differences(before, now *Row) []Change {
 	texts("userType", before.UserType, now.UserType)
 	flags("accountEnabled", before.AccountEnabled, now.AccountEnabled)
 	texts("perUserMfaState", before.PerUserMFAState, now.PerUserMFAState)
-	compare("methodsRegistered", sortedList(before.Methods), sortedList(now.Methods), before.Methods != nil && now.Methods != nil)
+	compare("methodsRegistered", sortedList(before.Methods), sortedList(now.Methods),
+		before.Methods != nil && now.Methods != nil && !sameMethods(before.Methods, now.Methods))
 	texts("defaultMethod", before.DefaultMethod, now.DefaultMethod)
 	flags("systemPreferred", before.SystemPreferred, now.SystemPreferred)
 	if b, n := before.Phones, now.Phones; b != nil && n != nil {
@@ -152,6 +153,38 @@ func differences(before, now *Row) []Change {
 		}
 	}
 	return all
+}
+
+// sameMethods compares lists of methods of which one may come from the
+// registration report and the other from the user. These name some things
+// differently: the report counts the codes of Microsoft Authenticator as a
+// method of their own and tells kinds of passkey apart, and --details without
+// --phones knows only that there is some phone.
+func sameMethods(a, b []string) bool {
+	somewhere := func(method string) bool { return slices.Contains(a, method) || slices.Contains(b, method) }
+	anyPhone := somewhere(somePhone)
+	kinds := func(methods []string) []string {
+		var kinds []string
+		for _, m := range methods {
+			lower := strings.ToLower(m)
+			switch {
+			case anyPhone && isPhone(m):
+				m = somePhone
+			case strings.HasPrefix(lower, "microsoftauthenticator"):
+				m = "microsoftAuthenticator"
+			case strings.HasPrefix(lower, "passkey"):
+				m = "fido2"
+			case m == "softwareOneTimePasscode" && slices.ContainsFunc(methods, func(o string) bool {
+				return strings.HasPrefix(o, "microsoftAuthenticator")
+			}):
+				continue
+			}
+			kinds = append(kinds, m)
+		}
+		slices.Sort(kinds)
+		return slices.Compact(kinds)
+	}
+	return slices.Equal(kinds(a), kinds(b))
 }
 
 func isMasked(number string) bool { return strings.Contains(number, "X") }

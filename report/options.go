@@ -157,7 +157,10 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// validate reports every fault at once. It expects the defaults to be filled in.
+// Validate reports every fault of the options at once.
+func (o Options) Validate() error { return o.withDefaults().validate() }
+
+// validate expects the defaults to be filled in.
 func (o Options) validate() error {
 	var faults []error
 	fault := func(format string, args ...any) { faults = append(faults, fmt.Errorf(format, args...)) }

@@ -89,12 +89,12 @@ func TestAKeyOnTheCommandLineIsWarnedAbout(t *testing.T) {
 func TestHelpNamesEveryCommandAndExitCode(t *testing.T) {
 	t.Parallel()
 	help := muster(t, nil, "", "--help").expect(t, 0).stdout
-	for _, want := range []string{"apply", "deadletter", "load", "local", "publish", "schema", "worker", "Exit codes:", "130"} {
+	for _, want := range []string{"apply", "deadletter", "load", "local", "publish", "report", "schema", "worker", "Exit codes:", "130"} {
 		if !strings.Contains(help, want) {
 			t.Errorf("the help does not name %q", want)
 		}
 	}
-	for _, name := range []string{"apply", "load", "local", "publish", "worker", "deadletter list"} {
+	for _, name := range []string{"apply", "load", "local", "publish", "report", "worker", "deadletter list"} {
 		text := muster(t, nil, "", append(strings.Fields(name), "--help")...).expect(t, 0).stdout
 		if !strings.Contains(text, "Exit codes:") {
 			t.Errorf("the help of %s has no exit codes", name)

@@ -263,7 +263,7 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 		}
 	}
 	counts(titleStates, s.States, nil)
-	counts("Methods", s.Strengths, map[string]string{
+	counts("Strength of methods", s.Strengths, map[string]string{
 		"strong": "at least one method that needs neither SMS nor voice", "phone-only": "depends on SMS or voice",
 		"none": "no method for MFA", "unknown": "could not be read",
 	})
@@ -282,10 +282,10 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 	}
 	fmt.Fprintf(w, "\nWritten in %.1f s: %s\n", s.Seconds, strings.Join(s.Files, ", "))
 	if f.commands != "" {
-		fmt.Fprintf(w, "To take %d users off per-user MFA: muster apply %s --tenant %s\n", s.Commands, f.commands, s.Tenant)
+		fmt.Fprintf(w, "To take users off per-user MFA (%d): muster apply %s --tenant %s\n", s.Commands, f.commands, s.Tenant)
 	}
 	if f.removePhones != "" {
-		fmt.Fprintf(w, "To remove the phones of %d users: muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
 	}
 	return nil
 }

@@ -48,7 +48,7 @@ func TestReportReads(t *testing.T) {
 		}
 	}
 	signIns := 0
-	for s, err := range d.MFASignIns(t.Context(), graphclient.SignInsQuery{Since: time.Now().AddDate(0, 0, -7), Pace: pace}) {
+	for s, err := range d.SignIns(t.Context(), graphclient.SignInsQuery{Since: time.Now().AddDate(0, 0, -7), Pace: pace}) {
 		signIns++
 		if err != nil || !s.PassedMFA() || s.UserID != tenant.UserID("ada@contoso.example") {
 			t.Errorf("sign-in %+v, %v", s, err)
@@ -89,7 +89,7 @@ func TestMissingLicenceOfReports(t *testing.T) {
 			t.Errorf("registrations: %v", err)
 		}
 	}
-	for _, err := range d.MFASignIns(t.Context(), graphclient.SignInsQuery{}) {
+	for _, err := range d.SignIns(t.Context(), graphclient.SignInsQuery{}) {
 		if graphclient.KindOf(err) != graphclient.KindLicence {
 			t.Errorf("sign-ins: %v", err)
 		}

@@ -20,7 +20,7 @@ type Source interface {
 	ReportUsers(context.Context, graphclient.ReportUsersQuery) iter.Seq2[graphclient.ReportUser, error]
 	UserDetails(ctx context.Context, ids []string, want graphclient.Details) ([]graphclient.UserDetails, error)
 	Registrations(context.Context, graphclient.RegistrationsQuery) iter.Seq2[graphclient.RegistrationDetails, error]
-	MFASignIns(context.Context, graphclient.SignInsQuery) iter.Seq2[graphclient.SignIn, error]
+	SignIns(context.Context, graphclient.SignInsQuery) iter.Seq2[graphclient.SignIn, error]
 }
 
 var _ Source = (*graphclient.Directory)(nil)
@@ -81,12 +81,24 @@ func registrationRow(d graphclient.RegistrationDetails) Row {
 // readSignIns reads the sign-in log. A user has many events; the join takes the
 // latest.
 func (b *build) readSignIns(ctx context.Context, r *reading) error {
+	seen, err := b.signInsOnce(ctx, r, false)
+	if seen == 0 && graphclient.KindOf(err) == graphclient.KindInvalid {
+		_, err = b.signInsOnce(ctx, r, true)
+	}
+	if graphclient.KindOf(err) != graphclient.KindNone {
+		return r.parts.failed(ctx, partSignIns, err)
+	}
+	return err
+}
+
+func (b *build) signInsOnce(ctx context.Context, r *reading, all bool) (seen int, err error) {
 	var scratch []byte
 	since := b.started.AddDate(0, 0, -b.o.SignInDays)
-	for s, err := range b.source.MFASignIns(ctx, graphclient.SignInsQuery{Since: since, Pace: b.pace}) {
+	for s, err := range b.source.SignIns(ctx, graphclient.SignInsQuery{Since: since, All: all, Pace: b.pace}) {
 		if err != nil {
-			return r.parts.failed(ctx, partSignIns, err)
+			return seen, err
 		}
+		seen++
 		if !s.PassedMFA() || s.UserID == "" {
 			continue
 		}
@@ -94,10 +106,10 @@ func (b *build) readSignIns(ctx context.Context, r *reading) error {
 		b.progress.signIns.Add(1)
 		row := Row{ID: strings.ToLower(s.UserID), LastMFASignIn: s.Created}
 		if scratch, err = r.signIns.addRow([]byte(row.ID), &row, scratch); err != nil {
-			return err
+			return seen, err
 		}
 	}
-	return nil
+	return seen, nil
 }
 
 // readUsers lists the users and reads their details in batches, several at once.

@@ -131,6 +131,29 @@ func TestReportSurvivesAHarshTenant(t *testing.T) {
 	}
 }
 
+// plain is a directory whose sign-in log takes no filter but that of time.
+type plain struct{ *graphclient.Directory }
+
+func (p plain) SignIns(ctx context.Context, q graphclient.SignInsQuery) iter.Seq2[graphclient.SignIn, error] {
+	if !q.All {
+		return func(yield func(graphclient.SignIn, error) bool) {
+			yield(graphclient.SignIn{}, &graphclient.Error{Op: "list sign-ins", Kind: graphclient.KindInvalid})
+		}
+	}
+	return p.Directory.SignIns(ctx, q)
+}
+
+func TestSignInsAreReadWithoutTheFilter(t *testing.T) {
+	d := directoryOn(t, tenant.Options{Users: people()})
+	with, without := makeReport(t, d, Options{SignInDays: 7}), makeReport(t, plain{d}, Options{SignInDays: 7})
+	if with.rows[ada].LastMFASignIn.IsZero() || !without.rows[ada].LastMFASignIn.Equal(with.rows[ada].LastMFASignIn) {
+		t.Errorf("%v, and without the filter %v", with.rows[ada].LastMFASignIn, without.rows[ada].LastMFASignIn)
+	}
+	if p := without.summary.part(partSignIns); !p.Read || p.Users != 1 {
+		t.Errorf("%+v", p)
+	}
+}
+
 func TestScopeFilterAndOrder(t *testing.T) {
 	d := directoryOn(t, tenant.Options{Users: people()})
 	parsed := func(conditions ...string) Filter {

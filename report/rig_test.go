@@ -172,7 +172,7 @@ func (v invented) Registrations(context.Context, graphclient.RegistrationsQuery)
 	}
 }
 
-func (v invented) MFASignIns(context.Context, graphclient.SignInsQuery) iter.Seq2[graphclient.SignIn, error] {
+func (v invented) SignIns(context.Context, graphclient.SignInsQuery) iter.Seq2[graphclient.SignIn, error] {
 	return func(yield func(graphclient.SignIn, error) bool) {
 		for i := 0; i < v.n; i += 3 {
 			s := graphclient.SignIn{UserID: v.id(i), Created: time.Unix(1_779_000_000+int64(i), 0), Requirement: "multiFactorAuthentication"}

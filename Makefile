@@ -6,10 +6,10 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
            $(wildcard messages/schema/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet bench fuzz kill clean
+.PHONY: help build run test vet chromium accessibility bench fuzz kill clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(BIN) ## build bin/muster
 
@@ -20,13 +20,30 @@ $(BIN): $(SOURCES)
 run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; results in out/
 	@./examples/run.sh
 
-test: vet ## vet and run all tests with the race detector
+test: vet chromium ## vet and run all tests with the race detector
 	$(GO) test -race -timeout 8m ./...
 
 vet: ## check formatting, run go vet
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+
+# The page of muster report is tested in a browser. Where none is there and none
+# can be installed, those tests are skipped, but in CI they fail.
+chromium: ## install Chromium on Debian, for the tests of the report's page, if there is no browser
+	@for browser in "$${CHROMIUM:-chromium}" chromium-browser google-chrome; do \
+	  if command -v "$$browser" >/dev/null 2>&1; then exit 0; fi; \
+	done; \
+	run=; [ "$$(id -u)" = 0 ] || run='sudo -n'; \
+	if command -v apt-get >/dev/null 2>&1 && $$run true 2>/dev/null && echo 'installing Chromium' && \
+	  $$run apt-get update -q >/dev/null && $$run env DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends chromium >/dev/null; \
+	then exit 0; fi; \
+	echo 'there is no Chromium, and none could be installed: set CHROMIUM to the path of a browser to test the page of muster report'
+
+accessibility: chromium ## hold the page of muster report against axe-core, which npm brings
+	@tmp=$$(mktemp -d) && trap 'rm -rf "$$tmp"' EXIT && \
+	npm install --silent --no-save --no-audit --no-fund --prefix "$$tmp" axe-core && \
+	MUSTERTEST_AXE="$$tmp/node_modules/axe-core/axe.min.js" $(GO) test -count 1 -run 'TestPage' ./report
 
 bench: $(BIN) ## commands per second through the worker and rows per second through load, beside the bare client
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./cmd/muster

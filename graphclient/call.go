@@ -31,6 +31,8 @@ type call struct {
 	// reread looks, with at most so many reads, whether a request in doubt took
 	// effect.
 	reread func(ctx context.Context, reads int) (landed bool, err error)
+	// pace is asked before every attempt, beside the limiter; nil is not asked.
+	pace func(context.Context) error
 	// fault makes do fail before anything is sent.
 	fault *Error
 }

@@ -97,6 +97,29 @@ var everyCall = []struct {
 			_, err := d.DirectoryRoles(ctx, u)
 			return err
 		}},
+	{"ReportUsers", "GET", "/v1.0/users", "", func(ctx context.Context, d *graphclient.Directory, _ string) error {
+		for _, err := range d.ReportUsers(ctx, graphclient.ReportUsersQuery{PerUserMFAState: true}) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"Registrations", "GET", "/v1.0/reports/authenticationMethods/userRegistrationDetails", "", func(ctx context.Context, d *graphclient.Directory, _ string) error {
+		for _, err := range d.Registrations(ctx, graphclient.RegistrationsQuery{}) {
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{"UserDetails", "POST", "/beta/$batch", "", func(ctx context.Context, d *graphclient.Directory, u string) error {
+		all, err := d.UserDetails(ctx, []string{u}, graphclient.Details{PerUserMFAState: true, Preferences: true, Methods: true, Phones: true})
+		if err != nil {
+			return err
+		}
+		return all[0].PerUserMFAStateErr
+	}},
 	{"Batch", "POST", "/beta/$batch", "", func(ctx context.Context, d *graphclient.Directory, u string) error {
 		path, err := graphclient.UserPath(u, "/authentication/phoneMethods")
 		if err != nil {

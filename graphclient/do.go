@@ -64,6 +64,14 @@ func (c *Client) countRedundant(k call, h history, last seen) {
 // attempt waits for the budget, sees to a token, and sends. An error means that
 // nothing was sent.
 func (d *Directory) attempt(ctx context.Context, k call, body []byte, h history) (reply, error) {
+	if k.pace != nil {
+		if err := k.pace(ctx); err != nil {
+			if ctx.Err() != nil {
+				return reply{}, interrupted(ctx, k.op)
+			}
+			return reply{}, fmt.Errorf("%s: wait for the reports' budget: %w", k.op, err)
+		}
+	}
 	if d.client.limiter != nil {
 		if err := d.client.limiter.Wait(ctx, d.tenant, k.reads, k.writes); err != nil {
 			if ctx.Err() != nil {

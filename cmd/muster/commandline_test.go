@@ -104,12 +104,12 @@ func TestAKeyOnTheCommandLineIsWarnedAbout(t *testing.T) {
 func TestHelpNamesEveryCommandAndExitCode(t *testing.T) {
 	t.Parallel()
 	help := muster(t, nil, "", "--help").expect(t, 0).stdout
-	for _, want := range []string{"apply", "deadletter", "doctor", "ledger", "load", "local", "publish", "rollback", "schema", "user", "worker", "Exit codes:", "130"} {
+	for _, want := range []string{"apply", "deadletter", "doctor", "ledger", "load", "local", "publish", "report", "rollback", "schema", "user", "worker", "Exit codes:", "130"} {
 		if !strings.Contains(help, want) {
 			t.Errorf("the help does not name %q", want)
 		}
 	}
-	for _, name := range []string{"apply", "doctor", "load", "local", "publish", "worker", "deadletter list", "rollback", "ledger show", "user show", "user set", "user remove", "user mfa", "user default", "user temporary", "user history"} {
+	for _, name := range []string{"apply", "doctor", "load", "local", "publish", "report", "worker", "deadletter list", "rollback", "ledger show", "user show", "user set", "user remove", "user mfa", "user default", "user temporary", "user history"} {
 		text := muster(t, nil, "", append(strings.Fields(name), "--help")...).expect(t, 0).stdout
 		if !strings.Contains(text, "Exit codes:") {
 			t.Errorf("the help of %s has no exit codes", name)

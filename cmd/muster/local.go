@@ -31,6 +31,7 @@ type localFlags struct {
 	quota, faults       string
 	seed                uint64
 	asJSON              bool
+	noPremium           bool
 }
 
 func newLocal(p *process) *cobra.Command {
@@ -67,6 +68,7 @@ and muster doctor.
 	fs.StringVar(&f.faults, "faults", string(tenant.FaultsDefault), "how badly the tenant behaves: none, default or harsh")
 	fs.Uint64Var(&f.seed, "seed", 1, "seed of the users and of all misbehaviour")
 	f.tls.add(cmd)
+	fs.BoolVar(&f.noPremium, "no-premium", false, "make it a tenant without Microsoft Entra ID P1, which has no registration report and no sign-in log")
 	fs.BoolVar(&f.asJSON, "json", false, "print one line of JSON when ready")
 	return cmd
 }
@@ -173,6 +175,7 @@ func (f *localFlags) tenant(p *process, r *rehearsal) (*tenant.Tenant, error) {
 	}
 	o := tenant.Options{
 		Users: users, Quota: tenant.Quota(f.quota), Faults: tenant.Faults(f.faults), Seed: f.seed, Logger: p.log,
+		NoPremium: f.noPremium,
 	}
 	if r != nil {
 		o.Applications, o.TokenLifetime = []tenant.Application{r.application}, r.lifetime

@@ -27,6 +27,7 @@ var allowed = map[string][]string{
 	"worker":      {"messages", "phone", "graphclient"},
 	"bulk":        {"messages", "phone"},
 	"doctor":      {"graphclient"},
+	"report":      {"graphclient", "ratelimit"},
 
 	"local/broker":                nil,
 	"local/broker/internal/queue": nil,

@@ -18,9 +18,11 @@ type call struct {
 	// base is scheme, host and version, as links and contexts show them.
 	base    string
 	inBatch bool
-	ids     requestIDs
 	// caller is who the token was issued to, nil where no tokens are checked.
 	caller *caller
+	// documentedOnly refuses a $select of what is in no documentation.
+	documentedOnly bool
+	ids            requestIDs
 
 	// operation, user and id are filled in by routing: what is asked, of whom
 	// as the request addressed them, and the id of the method.

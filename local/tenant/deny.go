@@ -13,8 +13,8 @@ type Denial struct {
 	Status int `json:"status,omitempty"`
 	// Code is the error code. Empty means the one that the service uses:
 	// InvalidAuthenticationToken for 401; for 403 accessDenied on
-	// authentication methods, and Authorization_RequestDenied on users and
-	// requirements.
+	// authentication methods, Authentication_MSGraphPermissionMissing on reports
+	// and sign-ins, and Authorization_RequestDenied on users and requirements.
 	Code string `json:"code,omitempty"`
 	// Operation is what is refused: an operation such as phoneMethods.add, a
 	// group of them such as phoneMethods, or empty for everything.
@@ -50,6 +50,8 @@ func (d Denial) refusal(operation string) *refusal {
 		return refuse(d.Status, orDefault(d.Code, "InvalidAuthenticationToken"), "Access token validation failure. Invalid audience.")
 	case strings.HasPrefix(operation, "users."), strings.HasPrefix(operation, "requirements."), strings.HasPrefix(operation, "applications."):
 		code, message = "Authorization_RequestDenied", "Insufficient privileges to complete the operation."
+	case strings.HasPrefix(operation, "registrationDetails.") || strings.HasPrefix(operation, "signIns."):
+		code, message = "Authentication_MSGraphPermissionMissing", "The principal does not have required Microsoft Graph permission(s): AuditLog.Read.All to call this API."
 	}
 	return refuse(http.StatusForbidden, orDefault(d.Code, code), message)
 }

@@ -28,9 +28,10 @@
 //
 // # What it leaves out
 //
-// Any bearer token is good unless there are Applications. There are no licences
-// or reports, groups and roles only as memberships of a user, and no methods
-// besides password, phone and Microsoft Authenticator. The exact codes and messages for an
+// Any bearer token is good unless there are Applications. There are groups and
+// roles only as memberships of a user, of reports only the registration report,
+// the sign-in log and the audit log, and other kinds of method are only listed.
+// The exact codes and messages for an
 // invalid number, a second phone of a type and an alternate mobile without a
 // mobile are not published: status 400 with code badRequest is an assumption.
 package tenant

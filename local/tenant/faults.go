@@ -73,6 +73,17 @@ func (f Faults) lag() time.Duration {
 	return 0
 }
 
+// registrationLag returns how old the registration report may be at that level.
+func (f Faults) registrationLag() time.Duration {
+	switch f {
+	case FaultsDefault:
+		return 5 * time.Minute
+	case FaultsHarsh:
+		return 24 * time.Hour
+	}
+	return 0
+}
+
 func (p *Probabilities) validate() error {
 	var faults []error
 	for _, x := range []struct {

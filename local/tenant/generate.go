@@ -16,8 +16,11 @@ import (
 func GenerateUsers(n int, seed uint64) []User {
 	source := rand.New(rand.NewPCG(seed, 0x6d757374657221))
 	users := make([]User, n)
+	// What reports tell is drawn apart, so that it moves nothing else.
+	reported := rand.New(rand.NewPCG(seed, 0x7265706f727473))
 	for i := range users {
 		users[i] = generateUser(i+1, source)
+		users[i].generateReported(reported)
 	}
 	return users
 }
@@ -50,6 +53,29 @@ func generateUser(n int, source *rand.Rand) User {
 		u.PerUserMFAState = []string{mfaDisabled, mfaEnforced}[source.IntN(2)]
 	}
 	return u
+}
+
+// generateReported fills in what only reports tell.
+func (u *User) generateReported(source *rand.Rand) {
+	departments := strings.Fields("Sales Engineering Finance Support Legal Facilities")
+	u.Department = departments[source.IntN(len(departments))]
+	if u.UserType != "Guest" && source.IntN(10) != 0 {
+		u.Licenses = []string{"05e9a617-0261-4cee-bb44-138d3ef5d965"} // SPE_E3
+	}
+	if source.IntN(60) == 0 {
+		u.Roles = []string{"User Administrator"}
+	}
+	u.SystemPreferred = len(u.Authenticator) > 0 && source.IntN(3) == 0
+	if u.PerUserMFAState == "" && source.IntN(8) == 0 {
+		u.PerUserMFAState = mfaEnforced
+		if u.methodCount() == 0 {
+			u.PerUserMFAState = mfaEnabled
+		}
+	}
+	u.LastPasswordChange = time.Date(2025, time.January, 1+source.IntN(600), source.IntN(24), source.IntN(60), 0, 0, time.UTC)
+	if u.methodCount() > 0 && source.IntN(3) != 0 {
+		u.MFASignInHoursAgo = 2 + source.IntN(28*24)
+	}
 }
 
 func generateAuthenticator(userID string, n int, source *rand.Rand) []Authenticator {

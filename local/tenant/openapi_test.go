@@ -115,6 +115,9 @@ const (
 	phoneSchema   = "microsoft.graph.phoneAuthenticationMethod"
 	appSchema     = "microsoft.graph.microsoftAuthenticatorAuthenticationMethod"
 	passSchema    = "microsoft.graph.passwordAuthenticationMethod"
+
+	registrationDetails = "/reports/authenticationMethods/userRegistrationDetails"
+	registrationSchema  = "microsoft.graph.userRegistrationDetails"
 )
 
 // exchanges walks through every operation; the order matters, for they are sent
@@ -125,6 +128,9 @@ func exchanges(version string) []exchange {
 	all := []exchange{
 		{"GET", "/users", "/users", "", 200, "microsoft.graph.user", true},
 		{"GET", "/users?$select=id,userPrincipalName,displayName,accountEnabled,userType,assignedLicenses,mobilePhone,businessPhones,onPremisesSyncEnabled,usageLocation", "/users", "", 200, "microsoft.graph.user", true},
+		{"GET", "/users?$select=id,department,lastPasswordChangeDateTime,assignedLicenses", "/users", "", 200, "microsoft.graph.user", true},
+		{"GET", registrationDetails, registrationDetails, "", 200, registrationSchema, true},
+		{"GET", registrationDetails + "/" + tenant.UserID(ada), registrationDetails + "/{userRegistrationDetails-id}", "", 200, registrationSchema, false},
 		{"GET", "/users/" + ada, "/users/{user-id}", "", 200, "microsoft.graph.user", false},
 		{"GET", "/users/" + bob, "/users/{user-id}", "", 404, "error", false},
 		{"GET", auth + "/phoneMethods", describedUser + "/phoneMethods", "", 200, phoneSchema, true},

@@ -28,6 +28,17 @@ type Options struct {
 	// Zero means what Faults stands for (none 0, default 500 ms, harsh 3 s);
 	// negative means that no read is ever stale.
 	Lag time.Duration
+	// RegistrationLag is how old the registration report may be before it is made
+	// anew. Zero means what Faults stands for (none: never old, default 5
+	// minutes, harsh 24 hours, which is what Microsoft reports at worst);
+	// negative means that it is never old.
+	RegistrationLag time.Duration
+	// NoPremium makes it a tenant without Microsoft Entra ID P1: the registration
+	// report and the sign-in log are refused.
+	NoPremium bool
+	// DocumentedOnly makes it a tenant that refuses perUserMfaState in the
+	// $select of users, which is in no documentation.
+	DocumentedOnly bool
 	// Seed makes faults and stale reads repeat, see the package documentation.
 	Seed uint64
 	// RequireToken refuses a request without a bearer token with 401. Any
@@ -106,6 +117,10 @@ func (o Options) withDefaults() Options {
 		o.Lag = o.Faults.lag()
 	}
 	o.Lag = max(o.Lag, 0)
+	if o.RegistrationLag == 0 {
+		o.RegistrationLag = o.Faults.registrationLag()
+	}
+	o.RegistrationLag = max(o.RegistrationLag, 0)
 	if o.Now == nil {
 		o.Now = time.Now
 	}

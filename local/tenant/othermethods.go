@@ -7,25 +7,29 @@ import (
 
 // otherMethods are the kinds of method that a user can have beside phones and
 // Microsoft Authenticator, by the name of their resource type without
-// "AuthenticationMethod", and whether a second factor can be one. An e-mail
-// address serves password reset only; a Temporary Access Pass is a first factor
-// (Microsoft Entra, "What authentication and verification methods are available").
-var otherMethods = map[string]bool{
-	"email":                   false,
-	"external":                true,
-	"fido2":                   true,
-	"hardwareOath":            true,
-	"platformCredential":      true,
-	"softwareOath":            true,
-	"temporaryAccessPass":     false,
-	"windowsHelloForBusiness": true,
+// "AuthenticationMethod". An e-mail address serves password reset only; a
+// Temporary Access Pass is a first factor (Microsoft Entra, "What authentication
+// and verification methods are available"). No list of the names in the
+// registration report is complete; external and platformCredential are guesses.
+var otherMethods = map[string]struct {
+	secondFactor bool
+	reported     string
+}{
+	"email":                   {false, "email"},
+	"external":                {true, "external"},
+	"fido2":                   {true, "passKeyDeviceBound"},
+	"hardwareOath":            {true, "hardwareOneTimePasscode"},
+	"platformCredential":      {true, "platformCredential"},
+	"softwareOath":            {true, "softwareOneTimePasscode"},
+	"temporaryAccessPass":     {false, "temporaryAccessPass"},
+	"windowsHelloForBusiness": {true, "windowsHelloForBusiness"},
 }
 
 // otherFactors counts the other methods that a second factor can be.
 func (u User) otherFactors() int {
 	n := 0
 	for _, kind := range u.OtherMethods {
-		if otherMethods[kind] {
+		if otherMethods[kind].secondFactor {
 			n++
 		}
 	}

@@ -8,11 +8,13 @@ import (
 )
 
 // cost is what one request takes from the quotas (Microsoft Graph, throttling
-// limits: ResourceUnits per request, and one write for what is no GET).
+// limits: ResourceUnits per request, one write for what is no GET, and for
+// reports and sign-in logs 5 requests in 10 s).
 type cost struct {
 	units          int
 	writes         int
 	authentication bool // a path below users/{id}/authentication
+	report         bool // a report or the sign-in log
 }
 
 // quota is the set of token buckets of one application in one tenant.
@@ -21,6 +23,7 @@ type quota struct {
 	units   bucket
 	writes  bucket
 	strict  bucket
+	reports bucket
 	limited bool
 }
 
@@ -41,6 +44,7 @@ func newQuota(q Quota, now time.Time) *quota {
 		limited: q != QuotaUnlimited,
 		units:   newBucket(units, 10*time.Second, now),
 		writes:  newBucket(3000, 150*time.Second, now),
+		reports: newBucket(5, 10*time.Second, now),
 	}
 	if q == QuotaStrict {
 		limits.strict = newBucket(5, 10*time.Second, now)
@@ -72,6 +76,9 @@ func (q *quota) admit(c cost, now time.Time) admission {
 	a.charge(&q.units, float64(c.units), now, "ReadWrite", "ResourceUnitLimitExceeded")
 	if c.writes > 0 {
 		a.charge(&q.writes, float64(c.writes), now, "Write", "WriteLimitExceeded")
+	}
+	if c.report {
+		a.charge(&q.reports, 1, now, "ReadWrite", "ResourceUnitLimitExceeded")
 	}
 	if c.authentication && q.strict.size > 0 {
 		a.charge(&q.strict, 1, now, "ReadWrite", "ResourceUnitLimitExceeded")

@@ -29,6 +29,8 @@ const (
 	authenticators = authentication + "microsoftAuthenticatorMethods"
 	passwords      = authentication + "passwordMethods"
 	methods        = authentication + "methods"
+
+	registrationDetails = "reports/authenticationMethods/userRegistrationDetails"
 )
 
 // operations is the table of all that the service can be asked. In patterns,
@@ -39,6 +41,9 @@ var operations = []operation{
 	get("users.get", "users/{user}", (*Tenant).getUser),
 	reading("users.checkMemberGroups", "POST", "users/{user}/checkMemberGroups", 4, (*Tenant).checkMemberGroups),
 	reading("users.listRoles", "GET", "users/{user}/transitiveMemberOf/microsoft.graph.directoryRole", 2, (*Tenant).listRoles),
+	report(get("registrationDetails.list", registrationDetails, (*Tenant).listRegistrations)),
+	report(get("registrationDetails.get", registrationDetails+"/{id}", (*Tenant).getRegistration)),
+	beta(report(get("signIns.list", "auditLogs/signIns", (*Tenant).listSignIns))),
 	get("methods.list", methods, (*Tenant).listMethods),
 	get("methods.get", methods+"/{id}", (*Tenant).getMethod),
 	get("passwordMethods.list", passwords, (*Tenant).listPasswords),
@@ -60,7 +65,7 @@ var operations = []operation{
 	beta(write("requirements.change", "PATCH", authentication+"requirements", (*Tenant).patchRequirements)),
 	beta(get("signInPreferences.get", authentication+"signInPreferences", (*Tenant).getPreferences)),
 	beta(write("signInPreferences.change", "PATCH", authentication+"signInPreferences", (*Tenant).patchPreferences)),
-	get("directoryAudits.list", "auditLogs/directoryAudits", (*Tenant).listAudits),
+	report(get("directoryAudits.list", "auditLogs/directoryAudits", (*Tenant).listAudits)),
 }
 
 func get(name, pattern string, run func(*Tenant, *call) reply) operation {
@@ -82,6 +87,11 @@ func write(name, method, pattern string, run func(*Tenant, *call) reply) operati
 func reading(name, method, pattern string, units int, run func(*Tenant, *call) reply) operation {
 	o := get(name, pattern, run)
 	o.method, o.cost.units = method, units
+	return o
+}
+
+func report(o operation) operation {
+	o.cost.report = true
 	return o
 }
 

@@ -16,6 +16,7 @@ func (t *Tenant) answer(c *call, escapedPath, rawQuery string) reply {
 	if c.query, err = url.ParseQuery(rawQuery); err != nil {
 		return t.refuse(c, badRequest("The query string is malformed."))
 	}
+	c.documentedOnly = t.documentedOnly
 	var wellFormed bool
 	if c.path, wellFormed = splitPath(escapedPath); !wellFormed {
 		return t.refuse(c, badRequest("The path is malformed."))

@@ -21,10 +21,15 @@ type Tenant struct {
 	requireToken  bool
 	hideNumbers   bool
 	authority     *authority // nil: the tenant checks no tokens
-	seed          uint64
-	requests      atomic.Uint64 // numbers the request ids
-	now           func() time.Time
-	logger        *slog.Logger
+	registrations *registrations
+	noPremium     bool
+	// documentedOnly: see Options.DocumentedOnly.
+	documentedOnly bool
+	started        time.Time
+	seed           uint64
+	requests       atomic.Uint64 // numbers the request ids
+	now            func() time.Time
+	logger         *slog.Logger
 }
 
 // New returns a tenant, or every reason why the options make none.
@@ -43,9 +48,14 @@ func New(o Options) (*Tenant, error) {
 		id:            o.ID,
 		requireToken:  o.RequireToken,
 		hideNumbers:   o.HideNumbers,
-		seed:          o.Seed,
-		now:           o.Now,
-		logger:        o.Logger,
+		registrations: &registrations{lag: o.RegistrationLag},
+		noPremium:     o.NoPremium,
+
+		documentedOnly: o.DocumentedOnly,
+		started:        o.Now(),
+		seed:           o.Seed,
+		now:            o.Now,
+		logger:         o.Logger,
 	}
 	var err error
 	if t.authority, err = newAuthority(o); err != nil {
@@ -54,6 +64,7 @@ func New(o Options) (*Tenant, error) {
 	if err := t.directory.add(o.Users, time.Time{}); err != nil {
 		return nil, fmt.Errorf("fill directory: %w", err)
 	}
+	t.registrations.report(t.started, t.directory)
 	t.denials.add(o.Deny...)
 	return t, nil
 }

@@ -40,9 +40,9 @@ type authority struct {
 	now      func() time.Time
 
 	mu       sync.Mutex
-	devices  map[string]*device // by device code, guarded by mu
-	refresh  map[string]signIn  // by refresh token, guarded by mu
-	throttle int                // requests that are still to be refused, guarded by mu
+	devices  map[string]*device  // by device code, guarded by mu
+	refresh  map[string]signedIn // by refresh token, guarded by mu
+	throttle int                 // requests that are still to be refused, guarded by mu
 }
 
 // newAuthority returns nil where no application is registered: such a tenant
@@ -60,7 +60,7 @@ func newAuthority(o Options) (*authority, error) {
 		apps: &applications{byID: map[string]*registration{}},
 		key:  key, keyID: base64.RawURLEncoding.EncodeToString(key.N.Bytes()[:15]),
 		lifetime: o.TokenLifetime, approve: o.ApproveDevices, now: o.Now,
-		devices: map[string]*device{}, refresh: map[string]signIn{},
+		devices: map[string]*device{}, refresh: map[string]signedIn{},
 	}
 	for _, d := range o.Domains {
 		a.names = append(a.names, strings.ToLower(d))

@@ -28,8 +28,8 @@ type device struct {
 	approved bool
 }
 
-// signIn is what a refresh token stands for.
-type signIn struct{ client string }
+// signedIn is what a refresh token stands for.
+type signedIn struct{ client string }
 
 // startDevice answers the device authorization endpoint.
 func (a *authority) startDevice(q tokenRequest) (any, *tokenRefusal) {
@@ -124,7 +124,7 @@ func (a *authority) grantPerson(q tokenRequest, app *registration, resource stri
 	}
 	reply := a.issue(claims)
 	reply.RefreshToken = uuid.NewString()
-	a.refresh[reply.RefreshToken] = signIn{client: app.ID}
+	a.refresh[reply.RefreshToken] = signedIn{client: app.ID}
 	now := a.now()
 	reply.IDToken = a.sign(jwt.MapClaims{
 		"aud": app.ID, "iss": "https://" + q.host + "/" + a.id + "/v2.0", "tid": a.id, "oid": person, "sub": person,

@@ -60,6 +60,16 @@ type User struct {
 	// hardwareOath, platformCredential, softwareOath, temporaryAccessPass,
 	// windowsHelloForBusiness.
 	OtherMethods []string `json:"otherMethods,omitempty"`
+
+	// What follows is for reports only.
+
+	// Licenses are the ids (skuId) of the assigned licences.
+	Licenses []string `json:"licenses,omitempty"`
+	// LastPasswordChange is null in Graph where it is zero.
+	LastPasswordChange time.Time `json:"lastPasswordChangeDateTime,omitzero"`
+	// MFASignInHoursAgo tells how many hours before the tenant came into being
+	// the user last passed multifactor authentication. Zero means never.
+	MFASignInHoursAgo int `json:"mfaSignInHoursAgo,omitempty"`
 }
 
 // Phones holds the number per phone type, in the form "+31 612345678" or with
@@ -187,6 +197,7 @@ func (u User) clone() User {
 	u.Authenticator = append([]Authenticator(nil), u.Authenticator...)
 	u.Groups, u.Roles = slices.Clone(u.Groups), slices.Clone(u.Roles)
 	u.OtherMethods = append([]string(nil), u.OtherMethods...)
+	u.Licenses = append([]string(nil), u.Licenses...)
 	if u.AccountEnabled != nil {
 		u.AccountEnabled = new(*u.AccountEnabled)
 	}

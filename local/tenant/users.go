@@ -46,12 +46,25 @@ var userProperties = []userProperty{
 	{name: "userPrincipalName", byDefault: true, write: func(b []byte, r *record) []byte { return appendString(b, r.UserPrincipalName) }},
 	{name: "id", byDefault: true, write: func(b []byte, r *record) []byte { return appendString(b, r.ID) }},
 	{name: "accountEnabled", write: func(b []byte, r *record) []byte { return appendBool(b, r.AccountEnabled) }},
-	{name: "assignedLicenses", write: list},
+	{name: "assignedLicenses", write: appendLicenses},
 	{name: "department", write: func(b []byte, r *record) []byte { return appendNullable(b, r.Department) }},
+	{name: "lastPasswordChangeDateTime", write: func(b []byte, r *record) []byte { return appendTime(b, r.LastPasswordChange) }},
 	{name: "onPremisesSyncEnabled", write: func(b []byte, r *record) []byte { return appendBool(b, r.OnPremisesSyncEnabled) }},
 	{name: "usageLocation", write: null},
 	{name: "userType", write: func(b []byte, r *record) []byte { return appendString(b, r.UserType) }},
 	{name: "perUserMfaState", selectOnly: true, write: func(b []byte, r *record) []byte { return appendString(b, r.PerUserMFAState) }},
+}
+
+func appendLicenses(b []byte, r *record) []byte {
+	b = append(b, '[')
+	for i, sku := range r.Licenses {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = append(b, `{"disabledPlans":[],"skuId":`...)
+		b = append(appendString(b, sku), '}')
+	}
+	return append(b, ']')
 }
 
 // selected returns the properties that the call asks for.
@@ -66,7 +79,7 @@ func (c *call) selected() ([]userProperty, *refusal) {
 	for name := range strings.SplitSeq(option, ",") {
 		name = strings.TrimSpace(name)
 		i := slices.IndexFunc(userProperties, func(p userProperty) bool { return strings.EqualFold(p.name, name) })
-		if i < 0 {
+		if i < 0 || c.documentedOnly && userProperties[i].selectOnly {
 			return nil, refuse(http.StatusBadRequest, "BadRequest", "Parsing OData Select and Expand failed: Could not find a property named '"+name+"' on type 'microsoft.graph.user'.")
 		}
 		chosen = append(chosen, userProperties[i])
@@ -198,7 +211,8 @@ func (t *Tenant) countUsers(c *call) reply {
 	return reply{status: http.StatusOK, contentType: "text/plain", body: strconv.AppendInt(nil, int64(t.countMatches(c, q)), 10)}
 }
 
-// nextLink is the address of the page after the user with that id. Its token is
+// nextLink is the address of the page after the user with that id, in a listing
+// of users or of what there is of each of them. Its token is
 // opaque; headers are not carried by it.
 func (c *call) nextLink(last string, emptied bool) string {
 	query := url.Values{}
@@ -215,5 +229,5 @@ func (c *call) nextLink(last string, emptied bool) string {
 	if link != "" {
 		link += "&"
 	}
-	return c.base + "/users?" + link + "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(token))
+	return c.base + "/" + strings.Join(c.path, "/") + "?" + link + "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(token))
 }

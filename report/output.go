@@ -1,0 +1,163 @@
+package report
+
+import (
+	"bufio"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// writer writes the rows of a report in one format.
+type writer interface {
+	begin(Summary) error
+	row(*Row) error
+	end() error
+}
+
+// draft is a file under a temporary name. It holds personal data, so nobody else
+// may read it.
+type draft struct {
+	*bufio.Writer
+	file *os.File
+	path string
+}
+
+func newDraft(path string) (*draft, error) {
+	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("write %s: %w", path, err)
+	}
+	return &draft{bufio.NewWriterSize(f, 64<<10), f, path}, nil
+}
+
+// finish writes what is left and closes the file.
+func (d *draft) finish() error {
+	if err := errors.Join(d.Flush(), d.file.Close()); err != nil {
+		return fmt.Errorf("write %s: %w", d.path, err)
+	}
+	return nil
+}
+
+// drafts are the files of one report.
+type drafts struct{ all []*draft }
+
+func (ds *drafts) open(path string) (*draft, error) {
+	d, err := newDraft(path)
+	if err == nil {
+		ds.all = append(ds.all, d)
+	}
+	return d, err
+}
+
+// publish gives all files their names. All are complete by then.
+func (ds *drafts) publish() error {
+	for _, d := range ds.all {
+		if err := d.finish(); err != nil {
+			return err
+		}
+	}
+	for len(ds.all) > 0 {
+		d := ds.all[0]
+		if err := os.Rename(d.file.Name(), d.path); err != nil {
+			return fmt.Errorf("write %s: %w", d.path, err)
+		}
+		ds.all = ds.all[1:]
+	}
+	return nil
+}
+
+// discard takes away what was not published.
+func (ds *drafts) discard() {
+	for _, d := range ds.all {
+		// It may be closed already, and there is nobody to tell.
+		d.file.Close()
+		os.Remove(d.file.Name())
+	}
+	ds.all = nil
+}
+
+// csvWriter writes CSV in UTF-8 with one line of heads.
+type csvWriter struct {
+	out     *csv.Writer
+	columns []column
+	cells   []string
+}
+
+func newCSV(w io.Writer, columns []column) *csvWriter {
+	return &csvWriter{out: csv.NewWriter(w), columns: columns, cells: make([]string, len(columns))}
+}
+
+func (w *csvWriter) begin(Summary) error {
+	for i, c := range w.columns {
+		w.cells[i] = c.name
+	}
+	return w.out.Write(w.cells)
+}
+
+func (w *csvWriter) row(r *Row) error {
+	for i, c := range w.columns {
+		w.cells[i] = inert(asText(c.value(r)))
+	}
+	return w.out.Write(w.cells)
+}
+
+func (w *csvWriter) end() error {
+	w.out.Flush()
+	return w.out.Error()
+}
+
+// inert makes sure that no spreadsheet takes a cell for a formula: one that
+// begins like a formula gets an apostrophe in front (OWASP, CSV Injection).
+func inert(cell string) string {
+	if cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
+		return "'" + cell
+	}
+	return cell
+}
+
+// jsonlWriter writes one JSON object a line.
+type jsonlWriter struct{ out *json.Encoder }
+
+func newJSONL(w io.Writer) *jsonlWriter {
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return &jsonlWriter{e}
+}
+
+func (w *jsonlWriter) begin(Summary) error { return nil }
+func (w *jsonlWriter) row(r *Row) error    { return w.out.Encode(r) }
+func (w *jsonlWriter) end() error          { return nil }
+
+// changeWriter writes changes as CSV or JSON Lines, by the file's ending.
+type changeWriter struct {
+	csv   *csv.Writer
+	jsonl *json.Encoder
+}
+
+func newChangeWriter(w io.Writer, path string) (*changeWriter, error) {
+	if filepath.Ext(path) == ".jsonl" {
+		return &changeWriter{jsonl: newJSONL(w).out}, nil
+	}
+	out := csv.NewWriter(w)
+	return &changeWriter{csv: out}, out.Write([]string{"What", "UserPrincipalName", "Field", "Before", "After", "Id"})
+}
+
+func (w *changeWriter) write(c Change) error {
+	if w.jsonl != nil {
+		return w.jsonl.Encode(c)
+	}
+	return w.csv.Write([]string{c.What, inert(c.UserPrincipalName), c.Field, inert(c.Before), inert(c.After), c.ID})
+}
+
+func (w *changeWriter) end() error {
+	if w.csv == nil {
+		return nil
+	}
+	w.csv.Flush()
+	return w.csv.Error()
+}

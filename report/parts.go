@@ -1,0 +1,174 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/muster-mfa/muster/graphclient"
+)
+
+// Part says of one kind of data whether it is in the report.
+type Part struct {
+	Name string `json:"name"`
+	// Read: at least some of it was read, or there was nothing to read.
+	Read bool `json:"read"`
+	// Users is how many users, or events, it was read of.
+	Users int64 `json:"users"`
+	// Failed is how many users it could not be read of.
+	Failed int64 `json:"failed,omitempty"`
+	// Why says why not, or what it leaves out.
+	Why string `json:"why,omitempty"`
+}
+
+// note says it in a phrase.
+func (p Part) note() string {
+	switch {
+	case !p.Read:
+		return "not read: " + p.Why
+	case p.Why == "":
+		return "read"
+	case p.Failed > 0:
+		return fmt.Sprintf("read, but not of %d users: %s", p.Failed, p.Why)
+	}
+	return "read; " + p.Why
+}
+
+// String is the name and the note.
+func (p Part) String() string { return p.Name + ": " + p.note() }
+
+// partName names a part. The text is what people read.
+type partName string
+
+const (
+	partState         partName = "per-user MFA state"
+	partPreferences   partName = "default methods"
+	partMethods       partName = "methods of each user"
+	partPhones        partName = "phone numbers"
+	partRegistrations partName = "registration details"
+	partSignIns       partName = "sign-ins that passed MFA"
+)
+
+// partNeeds is what each part needs of the application, and what it leaves out
+// even when it is read.
+var partNeeds = map[partName]struct{ permission, limits string }{
+	partState:       {permission: "Policy.Read.All"},
+	partPreferences: {permission: "UserAuthenticationMethod.Read.All"},
+	partMethods:     {permission: "UserAuthenticationMethod.Read.All"},
+	partPhones:      {permission: "UserAuthMethod-Phone.Read.All"},
+	partRegistrations: {
+		permission: "AuditLog.Read.All",
+		limits:     "disabled users are not in it, and it lags behind by up to a day",
+	},
+	partSignIns: {
+		permission: "AuditLog.Read.All",
+		limits: "interactive sign-ins only, as far back as the log goes (7 days, or 30 with Entra ID P1); " +
+			"MFA that the identity provider of a federated domain or an earlier sign-in has satisfied counts as the log tells it",
+	},
+}
+
+// parts gathers what became of each part, from several goroutines.
+type parts struct {
+	mu   sync.Mutex
+	list []part
+}
+
+type part struct {
+	name    partName
+	asked   bool
+	stopped bool
+	read    int64
+	failed  int64
+	why     string
+	off     string // why it was not asked for
+}
+
+func newParts(o Options) *parts {
+	return &parts{list: []part{
+		{name: partState, asked: true},
+		{name: partRegistrations, asked: !o.NoRegistrations, off: "not asked for"},
+		{name: partPreferences, asked: o.Details, off: "not asked for (--details)"},
+		{name: partMethods, asked: o.Details, off: "not asked for (--details)"},
+		{name: partPhones, asked: o.Phones != PhonesHidden, off: "not asked for (--phones masked or full)"},
+		{name: partSignIns, asked: o.SignInDays > 0, off: "not asked for (--sign-ins DAYS)"},
+	}}
+}
+
+func (p *parts) find(name partName) *part {
+	i := slices.IndexFunc(p.list, func(x part) bool { return x.name == name })
+	return &p.list[i]
+}
+
+func (p *parts) count(name partName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.find(name).read++
+}
+
+func (p *parts) stopped(name partName) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.find(name).stopped
+}
+
+// still takes away what has turned out to be refused to everybody.
+func (p *parts) still(want graphclient.Details) graphclient.Details {
+	want.Preferences = want.Preferences && !p.stopped(partPreferences)
+	want.Methods = want.Methods && !p.stopped(partMethods)
+	want.Phones = want.Phones && !p.stopped(partPhones)
+	return want
+}
+
+// failed notes that a part could not be read, of one user or at all. It returns
+// an error only where the report must end: when it was interrupted, or no token
+// is to be had.
+func (p *parts) failed(ctx context.Context, name partName, err error) error {
+	kind := graphclient.KindOf(err)
+	if ctx.Err() != nil || kind == graphclient.KindNone || kind == graphclient.KindUnauthorized {
+		return fmt.Errorf("read %s: %w", name, err)
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.find(name)
+	x.failed++
+	switch kind {
+	case graphclient.KindForbidden:
+		x.stopped = true
+		x.why = "the application permission " + partNeeds[name].permission +
+			" is missing: add it to the app registration and grant admin consent (Microsoft Entra admin center, App registrations, API permissions)"
+	case graphclient.KindLicence:
+		x.stopped = true
+		x.why = "the tenant has no Microsoft Entra ID P1, which this part needs"
+	case graphclient.KindNotFound:
+		if x.why == "" {
+			x.why = "some users were not there any more when they were asked for"
+		}
+	default:
+		x.why = "Microsoft Graph did not answer: " + err.Error()
+	}
+	return nil
+}
+
+// told is what the report says of the parts, when so many users were listed.
+func (p *parts) told(listed int64) []Part {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var told []Part
+	for _, x := range p.list {
+		t := Part{Name: string(x.name), Users: x.read, Failed: x.failed, Why: x.why}
+		switch {
+		case !x.asked:
+			t.Why = x.off
+		case x.name == partState && x.read == 0 && x.failed == 0:
+			t.Read, t.Users, t.Why = true, listed, "told by the listing of users"
+		default:
+			t.Read = x.read > 0 || x.failed == 0
+			if t.Read && t.Why == "" {
+				t.Why = partNeeds[x.name].limits
+			}
+		}
+		told = append(told, t)
+	}
+	return told
+}

@@ -60,7 +60,7 @@ func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err erro
 	defer r.close(&err)
 	loaded, err := f.loadAndWork(cmd, p, name, r)
 	total := r.counts.total(newLoadSummary(f.run, loaded), client.Stats(), time.Since(started))
-	if loaded.Rows > 0 {
+	if err == nil || loaded.Rows > 0 {
 		err = errors.Join(err, total.print(cmd.OutOrStdout()))
 		tellRest(f.say(cmd), &f.fileFlags, loaded)
 		if f.summaryFile != "" {

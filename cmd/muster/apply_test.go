@@ -37,6 +37,20 @@ func readSummary(t *testing.T, path string) summary {
 	return s
 }
 
+// A file with a header and no rows is a run like any other.
+func TestApplyNoRows(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1")
+	path := filepath.Join(t.TempDir(), "summary.json")
+	r := muster(t, l.env(), "", "apply", writeFile(t, "users.csv", "user,mobile\n"), "--summary", path).expect(t, 0)
+	if !strings.Contains(r.stdout, "0  rows") {
+		t.Errorf("stdout: %s", r.stdout)
+	}
+	if s := readSummary(t, path); s.Rows != 0 {
+		t.Errorf("summary %+v, want no rows", s)
+	}
+}
+
 // The main job on the example: every row has the fate that the file was made
 // for, the tenant agrees with the summary, and doing it again writes nothing.
 func TestApplyTheExample(t *testing.T) {

@@ -44,7 +44,7 @@ trace of the user.
 			if err != nil {
 				return err
 			}
-			defer closing(cmd.Context(), n.Close, &err)
+			defer p.closing(cmd.Context(), n.Close)
 			var list deadLetterList
 			for d, err := range n.DeadLetters(cmd.Context(), q.queue) {
 				if err != nil {

@@ -78,7 +78,7 @@ func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) (err error) {
 		if err != nil {
 			return err
 		}
-		defer closing(cmd.Context(), namespace.Close, &err)
+		defer p.closing(cmd.Context(), namespace.Close)
 		o.Queue = f.queue
 		o.Listen = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanListen(ctx, f.queue)) }
 		o.Send = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanSend(ctx, f.queue)) }

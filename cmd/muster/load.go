@@ -76,7 +76,7 @@ of their own. Mend them there and load that file. Use - as FILE for standard inp
 			if err != nil {
 				return err
 			}
-			defer closing(cmd.Context(), namespace.Close, &err)
+			defer p.closing(cmd.Context(), namespace.Close)
 			sender, err := namespace.Sender(q.queue)
 			if err != nil {
 				return err

@@ -81,7 +81,7 @@ func TestNothingPersonalIsEmitted(t *testing.T) {
 	}
 }
 
-// TestMetricsArePersonless fetches the metrics of a worker that is at work.
+// The metrics of a worker that is at work are of use, and name nobody.
 func TestMetricsHoldNothingPersonal(t *testing.T) {
 	t.Parallel()
 	l := startLocal(t, "--users", "60", "--quota", "unlimited", "--faults", "none")

@@ -80,7 +80,7 @@ func publish(cmd *cobra.Command, p *process, f *publishFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(cmd.Context(), namespace.Close, &err)
+	defer p.closing(cmd.Context(), namespace.Close)
 	sender, err := namespace.Sender(f.queue)
 	if err != nil {
 		return err

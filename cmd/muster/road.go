@@ -63,7 +63,7 @@ func (f *workFlags) openRoad(ctx context.Context, p *process, client *graphclien
 	if err != nil {
 		return nil, err
 	}
-	r.closers = append(r.closers, stop, func(err *error) { closing(ctx, namespace.Close, err) })
+	r.closers = append(r.closers, stop, func(*error) { p.closing(ctx, namespace.Close) })
 	source, err := namespace.Source(roadQueue)
 	if err != nil {
 		return nil, err

@@ -173,7 +173,7 @@ func (f *temporaryFlags) schedule(cmd *cobra.Command, p *process, back messages.
 	if namespace, err = f.queueFlags.open(cmd, p); err != nil {
 		return err
 	}
-	defer closing(cmd.Context(), namespace.Close, &err)
+	defer p.closing(cmd.Context(), namespace.Close)
 	sender, err := namespace.Sender(f.queue)
 	if err != nil {
 		return err

@@ -111,7 +111,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(ctx, namespace.Close, &err)
+	defer p.closing(ctx, namespace.Close)
 	counts := newTally()
 	report, closeFile, err := f.reporter(p, counts)
 	if err != nil {
@@ -128,7 +128,7 @@ func runWorker(cmd *cobra.Command, p *process, f *workerFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	defer closing(ctx, source.Close, &err)
+	defer p.closing(ctx, source.Close)
 	if f.adminAddress != "" {
 		stop, err := serveAdmin(f.adminAddress, p, func() (bool, any) {
 			s := w.Status()

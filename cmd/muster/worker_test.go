@@ -127,6 +127,20 @@ func TestWorkerRefusesWhatCanNotWork(t *testing.T) {
 	}
 }
 
+// A worker whose queue is out of reach says so, and still stops in order: the
+// connection that can't be closed any more is no failure of its own.
+func TestAWorkerWithoutItsQueueStopsInOrder(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1", "--faults", "none")
+	w := start(t, l.env(), nil, "worker")
+	w.stderr.waitFor(t, "worker started")
+	l.kill()
+	w.stderr.waitFor(t, "receiving failed")
+	if code := w.stop(); code != 0 {
+		t.Errorf("exit code %d, want 0\n%s", code, w.stderr.String())
+	}
+}
+
 // One trace leads from the publisher to the dead-letter queue.
 func TestOneTraceForACommand(t *testing.T) {
 	t.Parallel()

@@ -33,6 +33,9 @@ func (w *Worker) settle(ctx context.Context, c *command, v Verdict) {
 		return
 	}
 	w.telemetry.verdict(ctx, c, v)
+	if v.Action == DeadLetter {
+		w.log.WarnContext(ctx, "command dead-lettered", "reason", v.Reason, "hint", v.Hint, "user", c.userID)
+	}
 	if v.Action != GiveBack {
 		w.opts.Report(c.outcome(ctx, v))
 	}
@@ -43,7 +46,6 @@ func (w *Worker) tell(ctx context.Context, c *command, v Verdict) error {
 	case Complete:
 		return w.queue.Complete(ctx, c.delivery)
 	case DeadLetter:
-		w.log.WarnContext(ctx, "command dead-lettered", "reason", v.Reason, "hint", v.Hint, "user", c.userID)
 		return w.queue.DeadLetter(ctx, c.delivery, messages.DeadLetter{
 			Reason:      v.Reason,
 			Description: v.Hint,

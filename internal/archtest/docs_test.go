@@ -45,6 +45,31 @@ func TestPromisesHaveTheirTests(t *testing.T) {
 	}
 }
 
+// Every id of the list that Muster was planned from has a row with the test that
+// proves it, or says why there is none.
+func TestCoverageIsComplete(t *testing.T) {
+	rows := regexp.MustCompile(`(?m)^\| ([CRGEW]\d+) \|(.*)\|(.*)\|(.*)\|$`).FindAllStringSubmatch(read(t, "docs/coverage.md"), -1)
+	seen := make(map[string]bool)
+	for _, row := range rows {
+		id, with, proof := row[1], strings.TrimSpace(row[3]), strings.TrimSpace(row[4])
+		if seen[id] {
+			t.Errorf("%s has two rows", id)
+		}
+		seen[id] = true
+		if proofs(proof) == nil && !strings.HasPrefix(with, "not here:") {
+			t.Errorf("%s names no test and does not say why", id)
+		}
+		wantProofs(t, id, proof)
+	}
+	for kind, last := range map[string]int{"C": 26, "R": 19, "G": 7, "E": 7, "W": 13} {
+		for i := range last {
+			if id := kind + strconv.Itoa(i+1); !seen[id] {
+				t.Errorf("%s has no row", id)
+			}
+		}
+	}
+}
+
 // proofs finds the tests that a text names, and the package of each:
 // `TestSomething` in some/package.
 func proofs(text string) [][]string {

@@ -145,10 +145,32 @@ func (h *holding) isFresh(now time.Time) bool {
 	return t.ExpiresOn.Sub(now) > min(tokenMargin, t.ExpiresOn.Sub(h.since)/4)
 }
 
-// drop forgets the tenant's token if it is still the one that was refused:
-// another call may have replaced it meanwhile. Claims that Graph demands
-// (continuous access evaluation) go into the request for the next one.
+// drop forgets the tenant's token if it is still the one that was refused. Claims
+// that Graph demands (continuous access evaluation) go into the request for the
+// next one.
 func (t *tokens) drop(ctx context.Context, tenant, refused string, h http.Header) {
+	t.change(ctx, tenant, refused, func(old *holding) {
+		*old = holding{claims: claimsChallenge(h)}
+		if old.claims == "" {
+			old.claims = anew
+		}
+	})
+}
+
+// forbidden tells that Graph missed a permission in the tenant's token. One that
+// is not quite new is replaced before the next call, which still has it where
+// there is none to be had.
+func (t *tokens) forbidden(ctx context.Context, tenant, refused string) {
+	t.change(ctx, tenant, refused, func(old *holding) {
+		if old.claims == "" && time.Since(old.since) >= tokenSettled {
+			old.claims = anew
+		}
+	})
+}
+
+// change does something to what is held of the tenant, unless another call has
+// replaced the token that was refused meanwhile.
+func (t *tokens) change(ctx context.Context, tenant, refused string, do func(*holding)) {
 	if t == nil {
 		return
 	}
@@ -160,29 +182,7 @@ func (t *tokens) drop(ctx context.Context, tenant, refused string, h http.Header
 		return
 	}
 	if tt.token.Token == refused {
-		tt.holding = holding{claims: claimsChallenge(h)}
-		if tt.claims == "" {
-			tt.claims = anew
-		}
-	}
-}
-
-// forbidden tells that Graph missed a permission in the tenant's token. One that
-// is not quite new is replaced before the next call, which still has it where
-// there is none to be had.
-func (t *tokens) forbidden(ctx context.Context, tenant, refused string) {
-	if t == nil {
-		return
-	}
-	tt := t.of(tenant)
-	select {
-	case tt.turn <- struct{}{}:
-		defer func() { <-tt.turn }()
-	case <-ctx.Done():
-		return
-	}
-	if tt.token.Token == refused && tt.claims == "" && time.Since(tt.since) >= tokenSettled {
-		tt.claims = anew
+		do(&tt.holding)
 	}
 }
 

@@ -37,6 +37,9 @@ var fields = []Field{
 // userNames are the further names of the user column.
 var userNames = []string{"UPN", "user"}
 
+// officeName is what the message contract calls the office phone.
+const officeName = "office"
+
 // The columns that a rejects file has beyond its input's.
 const (
 	columnRow    = "row"
@@ -84,6 +87,7 @@ var knownNames = func() map[string]Field {
 	for _, name := range userNames {
 		known[foldName(name)] = User
 	}
+	known[officeName] = OfficePhone
 	for _, name := range []string{columnRow, columnReason, columnHint} {
 		known[foldName(name)] = Ignored
 	}

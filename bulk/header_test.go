@@ -18,6 +18,8 @@ func TestHeader(t *testing.T) {
 		{"case and blanks", " upn \t MOBILE", bulk.ReaderOptions{}, "UTF-8, tabs; columns: upn as UserPrincipalName, MOBILE as Mobile"},
 		{"words apart", "User principal name;office_phone;sms-sign-in", bulk.ReaderOptions{},
 			"UTF-8, semicolons; columns: User principal name as UserPrincipalName, office_phone as OfficePhone, sms-sign-in as SmsSignIn"},
+		{"the contract's words", "user,mobile,alternateMobile,office", bulk.ReaderOptions{},
+			"UTF-8, commas; columns: user as UserPrincipalName, mobile as Mobile, alternateMobile as AlternateMobile, office as OfficePhone"},
 		{"invisible characters", "\u200buser,\u00a0Mobile\u00a0", bulk.ReaderOptions{}, "UTF-8, commas; columns: \u200buser as UserPrincipalName, Mobile"},
 		{"a rejects file", "user,Mobile,row,reason,hint", bulk.ReaderOptions{}, "UTF-8, commas; columns: user as UserPrincipalName, Mobile; ignored: row, reason, hint"},
 		{"columns beside the table", "user,Mobile,,", bulk.ReaderOptions{}, "UTF-8, commas; columns: user as UserPrincipalName, Mobile; ignored: column 3, column 4"},

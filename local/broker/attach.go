@@ -14,7 +14,7 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 	case a.Handle > handleMax:
 		return refuse(wire.CondNotAllowed, "handle %d is beyond handle-max %d", a.Handle, handleMax)
 	}
-	l := &link{session: s, handle: a.Handle}
+	l := &link{session: s, handle: a.Handle, name: a.Name}
 	s.links[a.Handle] = l
 	s.conn.links++
 	reply := &wire.Attach{
@@ -27,30 +27,50 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 		Target:        a.Target,
 	}
 	var fault *wire.Error
+	wait := false
 	if a.Role == wire.RoleSender {
 		fault = l.attachIncoming(a, reply)
 	} else {
-		fault = l.attachOutgoing(a, reply)
+		wait, fault = l.attachOutgoing(a, reply)
 	}
-	s.write(reply)
-	if fault != nil {
-		l.refuse(fault)
-		return nil
+	switch {
+	case fault != nil:
+		l.refuseAttach(reply, fault)
+	case !wait:
+		s.write(reply)
+		l.attached(reply)
 	}
-	s.conn.log.Debug("link attached", "entity", l.address.path(), "role", reply.Role.String())
+	return nil
+}
+
+// attached follows the reply that makes a link.
+func (l *link) attached(reply *wire.Attach) {
+	l.session.conn.log.Debug("link attached", "entity", l.address.path(), "role", reply.Role.String())
 	if l.in != nil {
 		l.in.grant()
 	}
-	return nil
+	if l.out != nil {
+		l.session.conn.makeReady(l.out)
+	}
+}
+
+// refuseAttach answers an attach with one that has no terminus where the peer's
+// own isn't, and a detach.
+func (l *link) refuseAttach(reply *wire.Attach, fault *wire.Error) {
+	if reply.Role == wire.RoleReceiver {
+		reply.Target = nil
+	} else {
+		reply.Source = nil
+	}
+	l.session.write(reply)
+	l.refuse(fault)
 }
 
 // attachIncoming makes a link on which the peer sends.
 func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	size := l.session.conn.server.options.MaxMessageSize
 	reply.MaxMessageSize = wire.Some(uint64(size))
-	fault := l.checkTarget(a)
-	if fault != nil {
-		reply.Target = nil
+	if fault := l.checkTarget(a); fault != nil {
 		return fault
 	}
 	if reply.Source == nil {
@@ -62,7 +82,7 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 		l.in.accept = l.rpc(l.putToken)
 	case l.address.management:
 		q, _ := l.session.conn.server.find(l.address)
-		l.in.accept = l.rpc(management{queue: q, server: l.session.conn.server}.handle)
+		l.in.accept = l.rpc(management{queue: q, conn: l.session.conn, address: l.address}.handle)
 	default:
 		q, _ := l.session.conn.server.find(l.address)
 		l.in.accept = l.enqueue(q)
@@ -87,16 +107,15 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 	return nil
 }
 
-// attachOutgoing makes a link on which the peer receives.
-func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) *wire.Error {
+// attachOutgoing makes a link on which the peer receives. It may have to wait for
+// a session.
+func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fault *wire.Error) {
 	reply.InitialDeliveryCount = wire.Some[uint32](0)
 	if !a.SndSettleMode.Set {
 		reply.SndSettleMode = wire.Some(wire.SenderUnsettled)
 	}
-	fault := l.checkSource(a)
-	if fault != nil {
-		reply.Source = nil
-		return fault
+	if fault := l.checkSource(a); fault != nil {
+		return false, fault
 	}
 	if reply.Target == nil {
 		reply.Target = &wire.Target{}
@@ -104,7 +123,7 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	l.out = &outgoing{link: l, settled: reply.SndSettleMode.Value == wire.SenderSettled, replyTo: reply.Target.Address}
 	if l.address.cbs || l.address.management {
 		l.out.settled = true
-		return nil
+		return false, nil
 	}
 	l.out.queue, _ = l.session.conn.server.find(l.address)
 	if l.out.settled {
@@ -113,11 +132,11 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	out := l.out
 	woken := l.session.conn.woken
 	l.out.waiter = queue.NewWaiter(func() { woken.add(out) })
-	return nil
+	if l.session.conn.server.sessionful(l.address) {
+		return l.out.acceptSession(a, reply)
+	}
+	return false, nil
 }
-
-// keySessionFilter names the filter by which a receiver asks for a session.
-const keySessionFilter = "com.microsoft:session-filter"
 
 func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	if a.Source == nil || a.Source.Address == "" {
@@ -127,9 +146,14 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	if fault := l.admit(a.Source.Address); fault != nil {
 		return fault
 	}
-	if _, wants := a.Source.Filter.Get(keySessionFilter); wants {
+	_, wants := a.Source.Filter.Get(keySessionFilter)
+	switch sessionful := l.session.conn.server.sessionful(l.address); {
+	case wants && !sessionful:
 		return refuse(wire.CondNotAllowed,
 			"A sessionful message receiver cannot be created on an entity that does not require sessions.")
+	case !wants && sessionful:
+		return refuse(wire.CondNotAllowed,
+			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 	}
 	return nil
 }
@@ -161,4 +185,11 @@ func (s *Server) find(a address) (*queue.Queue, bool) {
 		return nil, false
 	}
 	return e.node(a), true
+}
+
+// sessionful tells whether messages at the address are received by session. Those
+// of a dead-letter queue never are.
+func (s *Server) sessionful(a address) bool {
+	e := s.entities[a.entity]
+	return e != nil && e.sessions && !a.deadLetter && !a.management && !a.cbs
 }

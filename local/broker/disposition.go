@@ -61,7 +61,8 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 		err = q.Release(now, u.token)
 	case *wire.Modified:
 		if state.UndeliverableHere {
-			return &wire.Rejected{Error: notBuilt("deferring messages")}, true
+			err = q.Defer(now, u.token, overlay(state.MessageAnnotations))
+			break
 		}
 		// An abandoned message counts as a failed delivery whatever
 		// delivery-failed says: the official clients leave it false.
@@ -74,7 +75,7 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 		return nil, false
 	}
 	if err != nil {
-		return &wire.Rejected{Error: settlementFault(err)}, true
+		return &wire.Rejected{Error: u.fault(err)}, true
 	}
 	return wire.Accepted{}, true
 }
@@ -106,10 +107,13 @@ func takeText(properties map[string]any, name, def string) string {
 	return def
 }
 
-// settlementFault tells a peer why its settlement failed.
-func settlementFault(err error) *wire.Error {
-	if errors.Is(err, queue.ErrDeadLetterQueue) {
+// fault tells a peer why its settlement failed.
+func (u unsettled) fault(err error) *wire.Error {
+	switch {
+	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return refuse(wire.CondNotAllowed, "%s", err.Error())
+	case u.from.holds != nil && u.from.lost.Load():
+		return refuse(condSessionLockLost, "%s", textSessionLost)
 	}
 	return refuse(condLockLost, "%s", textLockLost)
 }

@@ -29,12 +29,14 @@
 // ANONYMOUS, MSSBCBS and PLAIN (name and value of a key). Messages keep their
 // sections and types to the byte.
 //
-// A message that is sent with x-opt-scheduled-enqueue-time joins the queue at
-// that time. The management operations that schedule and cancel are not there,
-// and neither are sessions, deferred messages, transactions, topics and
-// duplicate detection. Who asks for them is told so by an AMQP
-// error or a management status; nothing is silently done otherwise. Messages
-// live in memory and end with the Server.
+// Sessions, with named and next, state, renewal and listing; scheduled messages,
+// sent as such or by $management, and their cancellation; deferred messages;
+// duplicate detection.
+//
+// There are no transactions, topics and forwarding, and no management API to make
+// entities by. Who asks for them is told so by an AMQP error or a management
+// status; nothing is silently done otherwise. Messages live in memory and end
+// with the Server.
 //
 // # Where it follows Service Bus rather than AMQP
 //
@@ -43,6 +45,7 @@
 //   - Rejected means dead-letter. A settlement is answered with accepted, or
 //     with rejected and an error when the lock is lost.
 //   - When a link or its connection goes, its deliveries stay locked until the
-//     lock expires, and can be settled by token meanwhile.
+//     lock expires, and can be settled by token meanwhile. Those of a session are
+//     given back with it at once, and have not failed.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
 package broker

@@ -11,15 +11,20 @@ import (
 type entity struct {
 	name  string // as configured
 	queue *queue.Queue
-	alarm chan struct{} // holds a token when a deadline has moved forward
+	// sessions tells that messages are received by session.
+	sessions bool
+	alarm    chan struct{} // holds a token when a deadline has moved forward
 }
 
 func newEntity(q Queue) *entity {
-	e := &entity{name: q.Name, alarm: make(chan struct{}, 1)}
+	e := &entity{name: q.Name, sessions: q.RequiresSession, alarm: make(chan struct{}, 1)}
 	e.queue = queue.New(queue.Config{
 		LockDuration:      q.LockDuration,
 		MaxDeliveryCount:  q.MaxDeliveryCount,
 		DeadLetterExpired: q.DeadLetteringOnMessageExpiration,
+		TimeToLive:        q.DefaultMessageTimeToLive,
+		Sessions:          q.RequiresSession,
+		DuplicateWindow:   q.duplicateWindow(),
 		Alarm:             func() { signal(e.alarm) },
 	})
 	return e

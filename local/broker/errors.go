@@ -11,11 +11,20 @@ const (
 	condDeadLetter    wire.Symbol = "com.microsoft:dead-letter"
 	condLockLost      wire.Symbol = "com.microsoft:message-lock-lost"
 	condArgumentError wire.Symbol = "com.microsoft:argument-error"
+
+	condMessageNotFound       wire.Symbol = "com.microsoft:message-not-found"
+	condSessionCannotBeLocked wire.Symbol = "com.microsoft:session-cannot-be-locked"
+	condSessionLockLost       wire.Symbol = "com.microsoft:session-lock-lost"
+	condTimeout               wire.Symbol = "com.microsoft:timeout"
 )
 
 // textLockLost is what Service Bus says about a lock that is gone; clients'
 // tests look for it.
 const textLockLost = "The lock supplied is invalid. Either the lock expired, or the message has already been removed from the queue."
+
+// textSessionLost is what Service Bus says about a session that is not held any
+// more.
+const textSessionLost = "The session lock has expired on the MessageSession. Accept a new MessageSession."
 
 // refuse makes the error that a peer is told.
 func refuse(condition wire.Symbol, format string, args ...any) *wire.Error {

@@ -6,6 +6,7 @@ import "github.com/muster-mfa/muster/local/broker/internal/wire"
 // receives (out). A refused link has neither.
 type link struct {
 	session  *session
+	name     string
 	handle   uint32
 	address  address
 	detached bool // we have sent a detach and wait for the peer's

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
@@ -18,9 +19,12 @@ const (
 
 // management answers requests to the $management node of a queue.
 type management struct {
-	server *Server
-	queue  *queue.Queue
+	conn    *conn
+	address address
+	queue   *queue.Queue
 }
+
+func (m management) now() time.Time { return m.conn.server.options.Now() }
 
 // argumentError says what is wrong with the arguments of a request.
 type argumentError struct{ problem string }
@@ -29,27 +33,38 @@ func (e argumentError) Error() string { return e.problem }
 
 // handle answers one request.
 func (m management) handle(r request) reply {
-	args, _ := r.body.(wire.Map)
-	var body any
-	var err error
-	switch r.operation {
-	case "com.microsoft:renew-lock":
-		body, err = m.renewLock(args)
-	case "com.microsoft:update-disposition":
-		err = m.updateDisposition(args)
-	case "com.microsoft:peek-message":
-		body, err = m.peek(args)
-		if err == nil && body == nil {
-			return reply{status: http.StatusNoContent, description: "No Content"}
-		}
-	default:
+	operation, known := operations[r.operation]
+	if !known {
 		return notImplemented(fmt.Sprintf("operation %q", r.operation))
 	}
-	if err != nil {
+	args, _ := r.body.(wire.Map)
+	body, err := operation(m, r, args)
+	switch {
+	case err != nil:
 		return failed(err)
+	case body == nil:
+		return reply{status: http.StatusNoContent, description: "No Content"}
 	}
 	return reply{status: http.StatusOK, description: "OK", body: body}
 }
+
+// operations are what $management can be asked. An operation returns the body of
+// the reply, nil where it found nothing to tell of.
+var operations = map[string]func(m management, r request, args wire.Map) (any, error){
+	"com.microsoft:renew-lock":                 management.renewLock,
+	"com.microsoft:update-disposition":         management.updateDisposition,
+	"com.microsoft:peek-message":               management.peek,
+	"com.microsoft:receive-by-sequence-number": management.receiveBySequenceNumber,
+	"com.microsoft:schedule-message":           management.schedule,
+	"com.microsoft:cancel-scheduled-message":   management.cancelScheduled,
+	"com.microsoft:renew-session-lock":         management.renewSessionLock,
+	"com.microsoft:get-session-state":          management.sessionState,
+	"com.microsoft:set-session-state":          management.setSessionState,
+	"com.microsoft:get-message-sessions":       management.messageSessions,
+}
+
+// done is the body of a reply that says no more than that it worked.
+var done = wire.Map{}
 
 // failed turns an error into a reply.
 func failed(err error) reply {
@@ -58,12 +73,18 @@ func failed(err error) reply {
 	switch {
 	case errors.Is(err, queue.ErrLockLost):
 		return reply{status: http.StatusGone, description: textLockLost, condition: condLockLost}
+	case errors.Is(err, queue.ErrSessionLost):
+		return reply{status: http.StatusGone, description: textSessionLost, condition: condSessionLockLost}
+	case errors.Is(err, queue.ErrNotFound):
+		return reply{status: http.StatusNotFound, description: textMessageNotFound, condition: condMessageNotFound}
+	case errors.Is(err, queue.ErrSessionNeeded):
+		return reply{status: http.StatusBadRequest, description: textSessionNeeded, condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return reply{status: http.StatusBadRequest, description: err.Error(), condition: wire.CondNotAllowed}
 	case errors.As(err, &argument):
 		return reply{status: http.StatusBadRequest, description: argument.problem, condition: condArgumentError}
 	case errors.As(err, &told):
-		return notImplemented(told.Description)
+		return reply{status: http.StatusBadRequest, description: told.Description, condition: told.Condition}
 	}
 	return reply{status: http.StatusInternalServerError, description: "internal error", condition: wire.CondInternalError}
 }
@@ -77,14 +98,14 @@ func notImplemented(what string) reply {
 }
 
 // renewLock renews locks one by one; the first that is lost fails the request.
-func (m management) renewLock(args wire.Map) (any, error) {
+func (m management) renewLock(_ request, args wire.Map) (any, error) {
 	tokens, err := lockTokens(args)
 	if err != nil {
 		return nil, err
 	}
 	expirations := make([]wire.Timestamp, len(tokens))
 	for i, t := range tokens {
-		until, err := m.queue.Renew(m.server.options.Now(), t)
+		until, err := m.queue.Renew(m.now(), t)
 		if err != nil {
 			return nil, err
 		}
@@ -94,26 +115,26 @@ func (m management) renewLock(args wire.Map) (any, error) {
 }
 
 // updateDisposition settles by lock token, for receivers whose link is gone.
-func (m management) updateDisposition(args wire.Map) error {
+func (m management) updateDisposition(_ request, args wire.Map) (any, error) {
 	tokens, err := lockTokens(args)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	status, _ := args.Get("disposition-status")
 	settle, err := m.settlement(fmt.Sprint(status), args)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, t := range tokens {
 		if err := settle(t); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return done, nil
 }
 
 func (m management) settlement(status string, args wire.Map) (func(queue.Token) error, error) {
-	now := m.server.options.Now()
+	now := m.now()
 	modified, _ := args.Get("properties-to-modify")
 	changes, _ := modified.(wire.Map)
 	properties := overlay(changes)
@@ -131,13 +152,13 @@ func (m management) settlement(status string, args wire.Map) (func(queue.Token) 
 			return m.queue.DeadLetter(now, t, reasonText, descriptionText, properties)
 		}, nil
 	case "defered": // as the protocol spells it
-		return nil, refuse(wire.CondNotImplemented, "deferring messages")
+		return func(t queue.Token) error { return m.queue.Defer(now, t, properties) }, nil
 	}
 	return nil, argumentError{fmt.Sprintf("disposition-status %q is unknown", status)}
 }
 
 // peek returns one page of messages, nil when there is none.
-func (m management) peek(args wire.Map) (any, error) {
+func (m management) peek(_ request, args wire.Map) (any, error) {
 	from, err := integer(args, "from-sequence-number")
 	if err != nil {
 		return nil, err
@@ -151,7 +172,11 @@ func (m management) peek(args wire.Map) (any, error) {
 	}
 	var page wire.List
 	size := 0
-	for _, msg := range m.queue.Peek(m.server.options.Now(), from, int(min(count, maxPeek))) {
+	var session *string
+	if id, named := text(args, "session-id"); named {
+		session = &id
+	}
+	for _, msg := range m.queue.Peek(m.now(), session, from, int(min(count, maxPeek))) {
 		encoded, err := peeked(msg)
 		if err != nil {
 			return nil, err
@@ -165,52 +190,4 @@ func (m management) peek(args wire.Map) (any, error) {
 		return nil, nil
 	}
 	return wire.Map{{Key: "messages", Value: page}}, nil
-}
-
-// lockTokens reads the argument lock-tokens, an array or a list of uuids.
-func lockTokens(args wire.Map) ([]queue.Token, error) {
-	v, _ := args.Get("lock-tokens")
-	var elements []any
-	switch v := v.(type) {
-	case wire.Array:
-		elements = v.Elements
-	case wire.List:
-		elements = v
-	}
-	tokens := make([]queue.Token, len(elements))
-	for i, e := range elements {
-		id, ok := e.(wire.UUID)
-		if !ok {
-			return nil, argumentError{"lock-tokens must be an array of uuids"}
-		}
-		tokens[i] = queue.Token(id)
-	}
-	if len(tokens) == 0 {
-		return nil, argumentError{"lock-tokens must name at least one lock"}
-	}
-	return tokens, nil
-}
-
-// integer reads an integer of any width.
-func integer(args wire.Map, name string) (int64, error) {
-	v, _ := args.Get(name)
-	switch v := v.(type) {
-	case int8:
-		return int64(v), nil
-	case int16:
-		return int64(v), nil
-	case int32:
-		return int64(v), nil
-	case int64:
-		return v, nil
-	case uint8:
-		return int64(v), nil
-	case uint16:
-		return int64(v), nil
-	case uint32:
-		return int64(v), nil
-	case uint64:
-		return int64(min(v, 1<<62)), nil
-	}
-	return 0, argumentError{name + " must be an integer"}
 }

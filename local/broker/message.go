@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -16,21 +18,28 @@ const (
 	annotationMessageState   = "x-opt-message-state"
 	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
 	annotationSequenceNumber = "x-opt-sequence-number"
+	annotationLockToken      = "x-opt-lock-token"
 )
 
 // ownAnnotations are those that only the broker sets. A message that is sent
 // on with them, after it was received, loses them.
 var ownAnnotations = []string{
 	annotationEnqueuedTime, annotationLockedUntil, annotationMessageState, annotationSequenceNumber,
-	"x-opt-lock-token", "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
+	annotationLockToken, "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
 }
 
-// Values of x-opt-message-state, for a message that can be received or is, and
-// for one that is yet to join the queue.
+// Values of x-opt-message-state, for a message that can be received or is, one
+// that was deferred, and one that is yet to join the queue.
 const (
 	stateActive    int32 = 0
+	stateDeferred  int32 = 1
 	stateScheduled int32 = 2
 )
+
+// textSessionNeeded is what Service Bus says about a message without a session id
+// in an entity that requires one.
+const textSessionNeeded = "The SessionId was not set on a message, and it cannot be sent to the entity. " +
+	"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value."
 
 // enqueue returns what puts messages, single or batched, into a queue. A batch
 // goes in whole or not at all.
@@ -41,7 +50,9 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		if fault != nil {
 			return fault
 		}
-		q.Enqueue(now(), items...)
+		if _, err := q.Enqueue(now(), items...); err != nil {
+			return sendFault(err)
+		}
 		return nil
 	}
 }
@@ -92,7 +103,8 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	if _, err := m.ParseProperties(); err != nil {
+	properties, err := m.ParseProperties()
+	if err != nil {
 		return queue.Item{}, err
 	}
 	if _, err := m.ParseApplicationProperties(); err != nil {
@@ -105,7 +117,14 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	return queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: at}, nil
+	item := queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: at}
+	if properties.MessageID != nil {
+		item.MessageID = fmt.Sprint(properties.MessageID)
+	}
+	if properties.GroupID.Set {
+		item.Session = &properties.GroupID.Value
+	}
+	return item, nil
 }
 
 // scheduledFor returns when a message is to join its queue, the zero time for at
@@ -138,8 +157,11 @@ func peeked(m queue.Message) ([]byte, error) { return encode(m, brokerAnnotation
 func brokerAnnotations(m queue.Message) wire.Map {
 	annotations := make(wire.Map, 0, 4)
 	state := stateActive
-	if m.Scheduled {
+	switch {
+	case m.Scheduled:
 		state = stateScheduled
+	case m.Deferred:
+		state = stateDeferred
 	}
 	return append(annotations,
 		wire.Pair{Key: wire.Symbol(annotationSequenceNumber), Value: m.Sequence},
@@ -210,6 +232,9 @@ func sendFault(err error) *wire.Error {
 		return err
 	case *wire.DecodeError:
 		return err.Peer()
+	}
+	if errors.Is(err, queue.ErrSessionNeeded) {
+		return refuse(wire.CondNotAllowed, "%s", textSessionNeeded)
 	}
 	return refuse(wire.CondInternalError, "the message could not be stored")
 }

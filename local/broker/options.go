@@ -16,6 +16,10 @@ const (
 	defaultMaxMessageSize   = 1 << 20
 	largestMessageSize      = 100 << 20
 	maxQueueName            = 260
+
+	defaultDuplicateWindow = 10 * time.Minute
+	minDuplicateWindow     = 20 * time.Second
+	maxDuplicateWindow     = 7 * 24 * time.Hour
 )
 
 // The key of Microsoft's own emulator, which its documentation publishes. It
@@ -62,6 +66,25 @@ type Queue struct {
 	// DeadLetteringOnMessageExpiration moves messages that outlived their time
 	// to live to the dead-letter queue instead of dropping them.
 	DeadLetteringOnMessageExpiration bool
+	// DefaultMessageTimeToLive bounds the time to live of every message; 0 means
+	// that it does not.
+	DefaultMessageTimeToLive time.Duration
+	// RequiresSession makes receivers take messages by session. Every message
+	// must have a session id.
+	RequiresSession bool
+	// RequiresDuplicateDetection drops a message whose id was sent before within
+	// DuplicateDetectionHistoryTimeWindow, which is 20 seconds to 7 days; 0 means
+	// 10 minutes.
+	RequiresDuplicateDetection          bool
+	DuplicateDetectionHistoryTimeWindow time.Duration
+}
+
+// duplicateWindow is how long message ids are remembered, 0 for not at all.
+func (q Queue) duplicateWindow() time.Duration {
+	if !q.RequiresDuplicateDetection {
+		return 0
+	}
+	return q.DuplicateDetectionHistoryTimeWindow
 }
 
 // withDefaults returns o with every zero value that means something replaced
@@ -86,6 +109,9 @@ func (o Options) withDefaults() Options {
 		}
 		if q.MaxDeliveryCount == 0 {
 			q.MaxDeliveryCount = defaultMaxDeliveryCount
+		}
+		if q.DuplicateDetectionHistoryTimeWindow == 0 {
+			q.DuplicateDetectionHistoryTimeWindow = defaultDuplicateWindow
 		}
 		queues[i] = q
 	}
@@ -129,6 +155,12 @@ func (q Queue) validate() []error {
 	}
 	if q.MaxDeliveryCount < 0 {
 		fault("MaxDeliveryCount %d: must be at least 1", q.MaxDeliveryCount)
+	}
+	if q.DefaultMessageTimeToLive < 0 {
+		fault("DefaultMessageTimeToLive %v: must not be negative", q.DefaultMessageTimeToLive)
+	}
+	if w := q.DuplicateDetectionHistoryTimeWindow; w < minDuplicateWindow || w > maxDuplicateWindow {
+		fault("DuplicateDetectionHistoryTimeWindow %v: must be %v to %v", w, minDuplicateWindow, maxDuplicateWindow)
 	}
 	return faults
 }

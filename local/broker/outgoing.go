@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
@@ -24,6 +25,10 @@ type outgoing struct {
 	mode   queue.Mode
 	waiter *queue.Waiter
 
+	accepting *accepting     // nil but while the attach waits for a session
+	holds     *queue.Session // nil outside of a session
+	lost      atomic.Bool    // the lock on the session ended; set by the queue
+
 	replyTo    string   // the peer's name for this end, for replies
 	replies    [][]byte // encoded messages that wait for credit
 	replyBytes int
@@ -40,10 +45,25 @@ type outgoing struct {
 }
 
 // drop ends the link's interest in its queue. What it was sent stays locked
-// until it is settled or the lock expires.
+// until it is settled or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
-	if l.queue != nil {
+	if l.accepting != nil && l.accepting.timer != nil {
+		l.accepting.timer.Stop()
+	}
+	l.leave()
+	if l.holds != nil {
+		l.queue.CloseSession(l.now(), l.holds)
+	}
+}
+
+// leave ends the link's wait for a message, if it waits.
+func (l *outgoing) leave() {
+	switch {
+	case l.queue == nil:
+	case l.holds != nil:
+		l.queue.Rest(l.now(), l.holds)
+	default:
 		l.queue.Leave(l.now(), l.waiter)
 	}
 }
@@ -53,8 +73,8 @@ func (l *outgoing) drop() {
 func (l *outgoing) flow(f *wire.Flow) {
 	l.credit = remaining(f.LinkCredit.Or(0), l.deliveryCount-f.DeliveryCount.Or(0))
 	l.drain = f.Drain
-	if l.credit == 0 && l.queue != nil {
-		l.queue.Leave(l.now(), l.waiter)
+	if l.credit == 0 && l.accepting == nil {
+		l.leave()
 	}
 	l.link.session.conn.makeReady(l)
 	if f.Echo && !f.Drain {
@@ -101,9 +121,9 @@ func (c *conn) deliver() {
 // pass leaves the message that the link was woken for to another receiver,
 // because the peer can't take it now.
 func (l *outgoing) pass() {
-	if l.woken {
+	if l.woken && l.accepting == nil {
 		l.woken = false
-		l.queue.Leave(l.now(), l.waiter)
+		l.leave()
 	}
 }
 
@@ -111,6 +131,14 @@ func (l *outgoing) pass() {
 // another.
 func (l *outgoing) send() bool {
 	s := l.link.session
+	switch {
+	case l.accepting != nil:
+		l.tryAccept()
+		return false
+	case l.lost.Load():
+		l.link.refuse(refuse(condSessionLockLost, "%s", textSessionLost))
+		return false
+	}
 	if s.outgoingWindow == 0 {
 		l.pass()
 		return false // the next flow of the session makes the link ready
@@ -162,7 +190,7 @@ func (l *outgoing) next() bool {
 func (l *outgoing) take() bool {
 	s := l.link.session
 	l.woken = false
-	d, ok := l.queue.Take(l.now(), l.mode, l.waiter)
+	d, ok := l.takeNext()
 	if !ok {
 		l.exhausted()
 		return false
@@ -180,6 +208,15 @@ func (l *outgoing) take() bool {
 	}
 	l.begin(payload, tag[:])
 	return true
+}
+
+func (l *outgoing) takeNext() (queue.Delivery, bool) {
+	if l.holds == nil {
+		return l.queue.Take(l.now(), l.mode, l.waiter)
+	}
+	// Of a lock that is lost the queue tells by itself.
+	d, ok, _ := l.queue.TakeFrom(l.now(), l.holds, l.mode, l.waiter)
+	return d, ok
 }
 
 func (l *outgoing) begin(payload, tag []byte) {
@@ -207,9 +244,7 @@ func (l *outgoing) exhausted() {
 	l.credit = 0
 	l.tell()
 	l.drain = false
-	if l.queue != nil {
-		l.queue.Leave(l.now(), l.waiter)
-	}
+	l.leave()
 }
 
 func (l *outgoing) now() time.Time { return l.link.session.conn.server.options.Now() }

@@ -223,6 +223,7 @@ func dialable(addr net.Addr) string {
 // Counts is how many messages a queue holds.
 type Counts struct {
 	Active       int // ready to be received
+	Deferred     int // to be received by their sequence numbers
 	Scheduled    int // sent, to be received from a later time on
 	Locked       int // held by a receiver that has not settled them yet
 	DeadLettered int // in the dead-letter queue

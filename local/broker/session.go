@@ -199,6 +199,12 @@ func (s *session) detach(d *wire.Detach) *wire.Error {
 	if d.Error != nil {
 		s.conn.log.Debug("link detached by the peer", "condition", string(d.Error.Condition))
 	}
+	if l.out != nil && l.out.accepting != nil {
+		// The peer gave up before it had an answer; it gets one first.
+		reply := l.out.accepting.reply
+		reply.Source = nil
+		s.write(reply)
+	}
 	l.drop()
 	if !l.detached {
 		s.write(&wire.Detach{Handle: d.Handle, Closed: d.Closed})

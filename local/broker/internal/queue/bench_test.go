@@ -16,11 +16,11 @@ func BenchmarkTakeComplete(b *testing.B) {
 			q := newQueue()
 			in := item("payload")
 			for range depth {
-				q.Enqueue(start, in)
+				enqueue(b, q, in)
 			}
 			b.ReportAllocs()
 			for i := 0; b.Loop(); i++ {
-				q.Enqueue(start, in)
+				enqueue(b, q, in)
 				d, _ := q.Take(start, queue.PeekLock, nil)
 				if i%10 == 0 {
 					_ = q.Abandon(start, d.Token, nil)

@@ -3,9 +3,8 @@ package queue
 import "time"
 
 // Expire does what is due: scheduled messages join, locks end, and messages
-// outlive their time. It
-// returns when it wants to be called again; false means not before the next
-// alarm. Other operations do the same work on their way, so that nothing is
+// outlive their time. It returns when it wants to be called again; false means
+// not before the next alarm. Other operations do the same work on their way, so that nothing is
 // ever seen late; Expire is for the time when nobody calls.
 func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 	q.mu.Lock()
@@ -21,12 +20,18 @@ func (q *Queue) expire(now time.Time) {
 	for q.ending.len() > 0 && !q.ending.min().until.After(now) {
 		q.fail(q.unhold(q.ending.min()), now)
 	}
+	for s := q.sessions.overdue(now); s != nil; s = q.sessions.overdue(now) {
+		q.endSession(s, now, true)
+	}
 	for q.expiring.len() > 0 && q.expiring.min().expired(now) {
 		e := q.expiring.min()
 		q.expiring.remove(e)
-		if e.state == stateReturned {
+		switch {
+		case e.session != nil:
+			q.sessions.remove(e)
+		case e.state == stateWaiting:
 			q.returned.remove(e)
-		} else {
+		default:
 			q.fresh--
 		}
 		q.drop(e, now)
@@ -39,7 +44,7 @@ func (q *Queue) drop(e *entry, now time.Time) {
 		q.bury(e, now, ReasonExpired, "The message expired and was dead lettered.")
 		return
 	}
-	q.index.remove(e)
+	q.forgetEntry(e)
 }
 
 func (e *entry) expired(now time.Time) bool {
@@ -49,18 +54,22 @@ func (e *entry) expired(now time.Time) bool {
 // deadline returns when the next thing is due, zero when nothing is.
 func (q *Queue) deadline() time.Time {
 	var next time.Time
+	sooner := func(at time.Time) {
+		if next.IsZero() || at.Before(next) {
+			next = at
+		}
+	}
 	if q.ending.len() > 0 {
-		next = q.ending.min().until
+		sooner(q.ending.min().until)
+	}
+	if q.sessions.held.len() > 0 {
+		sooner(q.sessions.held.min().until)
 	}
 	if q.expiring.len() > 0 {
-		if at := q.expiring.min().expiresAt; next.IsZero() || at.Before(next) {
-			next = at
-		}
+		sooner(q.expiring.min().expiresAt)
 	}
 	if q.later.len() > 0 {
-		if at := q.later.min().item.EnqueueAt; next.IsZero() || at.Before(next) {
-			next = at
-		}
+		sooner(q.later.min().item.EnqueueAt)
 	}
 	return next
 }

@@ -8,12 +8,15 @@ import (
 // state tells where a message of a queue stands.
 type state int8
 
-// A fresh message was never taken, a returned one was and came back, a locked
-// one is held by a receiver. To the outside, the first two are both active.
+// A fresh message was never taken, a waiting one has its place in a heap of those
+// that can be: it was taken and came back, or it belongs to a session. A locked
+// one is held by a receiver, a deferred one waits to be asked for by its sequence
+// number. To the outside, the first two are both active.
 const (
 	stateFresh state = iota
-	stateReturned
+	stateWaiting
 	stateLocked
+	stateDeferred
 )
 
 // Token names one lock on one message: the 16 bytes of an RFC 9562 version 4
@@ -44,6 +47,11 @@ type Item struct {
 	// EnqueueAt is when the message joins the queue; at once where it is not in
 	// the future.
 	EnqueueAt time.Time
+	// MessageID is what duplicates are told by; empty for a message that is none.
+	MessageID string
+	// Session is the session that the message belongs to; nil for none. A queue
+	// without sessions doesn't look at it.
+	Session *string
 }
 
 // Message is what a queue knows of one message.
@@ -59,6 +67,8 @@ type Message struct {
 	DeliveryCount int
 	// Locked tells whether a receiver holds the message at the moment.
 	Locked bool
+	// Deferred tells that the message waits to be asked for by its Sequence.
+	Deferred bool
 	// Scheduled tells that the message is yet to join the queue, at EnqueuedAt.
 	// It then gets another Sequence.
 	Scheduled bool
@@ -74,7 +84,8 @@ type Delivery struct {
 	Message
 	// Token settles the delivery; zero after receive-and-delete.
 	Token Token
-	// LockedUntil is when the lock ends; zero after receive-and-delete.
+	// LockedUntil is when the lock ends, which in a session is the end of the lock
+	// on the session; zero after receive-and-delete.
 	LockedUntil time.Time
 }
 
@@ -83,21 +94,25 @@ type Delivery struct {
 type entry struct {
 	seq        int64
 	state      state
+	deferred   bool // comes back as deferred
 	deliveries int32
-	inReturned int32
+	inWaiting  int32 // in the heap of its session, or else in Queue.returned
 	inExpiring int32
 	enqueuedAt time.Time
 	expiresAt  time.Time
 	payload    []byte
 	overlay    map[string]any
 	lock       *lock
+	session    *session // nil where there is none
 }
 
-// lock is what a receiver holds of an entry.
+// lock is what a receiver holds of an entry. In a session it ends with the lock
+// on the session.
 type lock struct {
 	entry   *entry
 	token   Token
-	until   time.Time
+	until   time.Time // zero in a session
+	session *Session  // nil outside of one
 	inLocks int32
 }
 
@@ -108,6 +123,7 @@ func (e *entry) message() Message {
 		ExpiresAt:     e.expiresAt,
 		DeliveryCount: int(e.deliveries),
 		Locked:        e.state == stateLocked,
+		Deferred:      e.state == stateDeferred,
 		Payload:       e.payload,
 		Overlay:       e.overlay,
 	}

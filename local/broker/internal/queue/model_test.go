@@ -29,7 +29,8 @@ type modelMessage struct {
 	lives      time.Duration // of one that is scheduled; zero: for ever
 	deliveries int
 	expires    time.Time
-	locked     time.Time // zero: active
+	locked     time.Time // zero: active, or deferred
+	deferred   bool      // locked ones too, if that is how they come back
 	overlay    map[string]any
 	inDead     bool
 }
@@ -55,7 +56,7 @@ func (m *model) unlock(tok queue.Token) *modelMessage {
 
 func (m *model) bury(msg *modelMessage, reason, description string) {
 	m.remove(msg)
-	msg.inDead, msg.expires = true, time.Time{}
+	msg.inDead, msg.deferred, msg.expires = true, false, time.Time{}
 	msg.set(map[string]any{queue.PropertyReason: reason, queue.PropertyDescription: description})
 	m.dead = append(m.dead, msg)
 	slices.SortFunc(m.dead, func(a, b *modelMessage) int { return int(a.seq - b.seq) })
@@ -95,7 +96,7 @@ func (m *model) tick(now time.Time) {
 		}
 	}
 	for _, msg := range slices.Clone(m.main) {
-		if msg.locked.IsZero() && !msg.expires.IsZero() && !msg.expires.After(now) {
+		if msg.locked.IsZero() && !msg.deferred && !msg.expires.IsZero() && !msg.expires.After(now) {
 			m.bury(msg, queue.ReasonExpired, "The message expired and was dead lettered.")
 		}
 	}
@@ -103,7 +104,18 @@ func (m *model) tick(now time.Time) {
 
 func (m *model) next(dead bool) *modelMessage {
 	for _, msg := range *m.list(dead) {
-		if msg.locked.IsZero() {
+		if msg.locked.IsZero() && !msg.deferred {
+			return msg
+		}
+	}
+	return nil
+}
+
+// aside returns the message with a sequence number, if it is deferred and not
+// locked.
+func (m *model) aside(dead bool, seq int64) *modelMessage {
+	for _, msg := range *m.list(dead) {
+		if msg.seq == seq && msg.deferred && msg.locked.IsZero() {
 			return msg
 		}
 	}
@@ -121,7 +133,7 @@ type run struct {
 }
 
 func TestAgainstModel(t *testing.T) {
-	for seed := range uint64(25) {
+	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := &run{
 				t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: start,
@@ -145,7 +157,11 @@ func (r *run) step(step int) {
 	if dead {
 		q = r.queue.DeadLetters()
 	}
-	switch r.rng.IntN(12) {
+	switch r.rng.IntN(14) {
+	case 12:
+		r.takeDeferred(q, dead)
+	case 13:
+		r.cancel()
 	case 0, 1, 2:
 		r.enqueue(1 + r.rng.IntN(5))
 	case 3, 4, 5:
@@ -180,7 +196,7 @@ func (r *run) enqueue(n int) {
 		} else {
 			r.model.main = append(r.model.main, msg)
 		}
-		if got := r.queue.Enqueue(r.now, in); got != msg.seq {
+		if got, err := r.queue.Enqueue(r.now, in); err != nil || got != msg.seq {
 			r.t.Errorf("sequence number = %d, want %d", got, msg.seq)
 		}
 	}
@@ -208,6 +224,64 @@ func (r *run) take(q *queue.Queue, dead bool) {
 	}
 }
 
+// takeDeferred asks for two sequence numbers, of which each may be wrong.
+func (r *run) takeDeferred(q *queue.Queue, dead bool) {
+	var candidates []int64
+	for _, msg := range *r.model.list(dead) {
+		if msg.deferred || r.rng.IntN(20) == 0 {
+			candidates = append(candidates, msg.seq)
+		}
+	}
+	r.rng.Shuffle(len(candidates), func(i, j int) { candidates[i], candidates[j] = candidates[j], candidates[i] })
+	candidates = candidates[:min(2, len(candidates))]
+	if r.rng.IntN(10) == 0 {
+		candidates = append(candidates, r.rng.Int64N(r.model.seq+2))
+	}
+	var want []*modelMessage
+	known := len(candidates) > 0
+	for i, seq := range candidates {
+		msg := r.model.aside(dead, seq)
+		known = known && msg != nil && !slices.Contains(candidates[:i], seq)
+		want = append(want, msg)
+	}
+	mode := queue.PeekLock
+	if r.rng.IntN(6) == 0 {
+		mode = queue.ReceiveAndDelete
+	}
+	got, err := q.TakeDeferred(r.now, mode, "", candidates...)
+	if len(candidates) == 0 {
+		return
+	}
+	if (err == nil) != known {
+		r.t.Errorf("take deferred %v = %v, want found: %v", candidates, err, known)
+	}
+	for i, d := range got {
+		switch {
+		case d.Sequence != want[i].seq || d.DeliveryCount != want[i].deliveries:
+			r.t.Errorf("took deferred %+v, want %+v", d, want[i])
+		case mode == queue.ReceiveAndDelete:
+			r.model.remove(want[i])
+		default:
+			want[i].locked = r.now.Add(lockFor)
+			r.model.locks[d.Token] = want[i]
+			r.tokens = append(r.tokens, d.Token)
+		}
+	}
+}
+
+// cancel cancels a scheduled message, or tries to.
+func (r *run) cancel() {
+	seq := r.rng.Int64N(r.model.seq + 2)
+	if n := len(r.model.later); n > 0 && r.rng.IntN(3) > 0 {
+		seq = r.model.later[r.rng.IntN(n)].seq
+	}
+	before := len(r.model.later)
+	r.model.later = slices.DeleteFunc(r.model.later, func(msg *modelMessage) bool { return msg.seq == seq })
+	if err := r.queue.Cancel(r.now, seq); (err == nil) != (len(r.model.later) < before) {
+		r.t.Errorf("cancel %d = %v", seq, err)
+	}
+}
+
 // settle tries some settlement or renewal with some token, which may be lost
 // or belong to the other queue.
 func (r *run) settle(q *queue.Queue, dead bool) {
@@ -223,7 +297,10 @@ func (r *run) settle(q *queue.Queue, dead bool) {
 	properties := map[string]any{fmt.Sprint("p", r.rng.IntN(3)): r.rng.IntN(100)}
 	var err error
 	var apply func()
-	switch r.rng.IntN(5) {
+	switch r.rng.IntN(6) {
+	case 4:
+		err = q.Defer(r.now, tok, properties)
+		apply = func() { r.model.unlock(tok).set(properties); msg.deferred = true }
 	case 0:
 		err = q.Complete(r.now, tok)
 		apply = func() { r.model.remove(r.model.unlock(tok)) }
@@ -253,13 +330,16 @@ func (r *run) settle(q *queue.Queue, dead bool) {
 }
 
 func (r *run) compare(step int) {
-	locked := 0
+	locked, deferred := 0, 0
 	for _, msg := range r.model.main {
-		if !msg.locked.IsZero() {
+		switch {
+		case !msg.locked.IsZero():
 			locked++
+		case msg.deferred:
+			deferred++
 		}
 	}
-	want := queue.Counts{Active: len(r.model.main) - locked, Scheduled: len(r.model.later), Locked: locked, DeadLettered: len(r.model.dead)}
+	want := queue.Counts{Active: len(r.model.main) - locked - deferred, Deferred: deferred, Scheduled: len(r.model.later), Locked: locked, DeadLettered: len(r.model.dead)}
 	if got := r.queue.Counts(r.now); got != want {
 		r.t.Errorf("counts = %+v, want %+v", got, want)
 	}
@@ -274,17 +354,18 @@ func (r *run) compare(step int) {
 
 func (r *run) comparePeek(q *queue.Queue, list []*modelMessage, from int64) {
 	type seen struct {
-		Seq     int64
-		Locked  bool
-		Overlay map[string]any
+		Seq      int64
+		Locked   bool
+		Deferred bool
+		Overlay  map[string]any
 	}
 	var got, want []seen
-	for _, m := range q.Peek(r.now, from, 1<<30) {
-		got = append(got, seen{m.Sequence, m.Locked, m.Overlay})
+	for _, m := range q.Peek(r.now, nil, from, 1<<30) {
+		got = append(got, seen{m.Sequence, m.Locked, m.Deferred, m.Overlay})
 	}
 	for _, m := range list {
 		if m.seq >= from {
-			want = append(want, seen{m.seq, !m.locked.IsZero(), m.overlay})
+			want = append(want, seen{m.seq, !m.locked.IsZero(), m.deferred && m.locked.IsZero(), m.overlay})
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

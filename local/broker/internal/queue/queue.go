@@ -3,6 +3,7 @@ package queue
 import (
 	"container/list"
 	"errors"
+	"slices"
 	"sync"
 	"time"
 )
@@ -24,6 +25,17 @@ var (
 	// ErrLockLost is returned for a token that holds no message: it expired,
 	// was settled before, or never was.
 	ErrLockLost = errors.New("the lock is lost")
+	// ErrNotFound is returned for the sequence number of a message that is not
+	// there, or not in the state that was asked for.
+	ErrNotFound = errors.New("there is no such message")
+	// ErrSessionLost is returned for a session whose lock the receiver does not
+	// hold, or not any more.
+	ErrSessionLost = errors.New("the lock on the session is lost")
+	// ErrSessionLocked is returned for a session that another receiver holds.
+	ErrSessionLocked = errors.New("the session is held by another receiver")
+	// ErrSessionNeeded is returned for a message without a session in a queue
+	// that needs one.
+	ErrSessionNeeded = errors.New("the message has no session")
 	// ErrDeadLetterQueue is returned for an attempt to dead-letter a message
 	// that is in a dead-letter queue.
 	ErrDeadLetterQueue = errors.New("a message of a dead-letter queue can't be dead-lettered")
@@ -39,6 +51,14 @@ type Config struct {
 	// DeadLetterExpired sends messages that outlived their time to live to the
 	// dead-letter queue instead of dropping them.
 	DeadLetterExpired bool
+	// TimeToLive bounds that of every message; 0 means no bound.
+	TimeToLive time.Duration
+	// Sessions makes the messages of a session, which every message must name,
+	// go to one receiver at a time.
+	Sessions bool
+	// DuplicateWindow is how long message ids are remembered: a message with one
+	// of them is taken for a duplicate and dropped. 0 means not at all.
+	DuplicateWindow time.Duration
 	// Alarm, when set, is called as soon as Expire is due earlier than was
 	// known so far. It is called with the queue's mutex held: it must neither
 	// block nor call the queue.
@@ -48,6 +68,7 @@ type Config struct {
 // Counts is how many messages a queue holds.
 type Counts struct {
 	Active       int // ready to be taken
+	Deferred     int // to be taken by their sequence numbers
 	Scheduled    int // yet to join the queue
 	Locked       int // held by a receiver
 	DeadLettered int // in the dead-letter queue, locked ones included
@@ -66,10 +87,14 @@ type Queue struct {
 	returned heap[*entry] // by sequence number
 	expiring heap[*entry] // untaken entries with a time to live
 	locks    map[Token]*lock
-	ending   heap[*lock]      // all locks, by their end
+	ending   heap[*lock] // locks outside of sessions, by their end
+	deferred int
 	later    heap[*scheduled] // by the time at which they join the queue
-	waiters  *list.List       // of *Waiter
-	alarm    time.Time        // deadline that the owner knows of; zero: none
+	planned  map[int64]*scheduled
+	history  history
+	waiters  *list.List // of *Waiter
+	sessions sessions
+	alarm    time.Time // deadline that the owner knows of; zero: none
 }
 
 // New makes an empty queue and its dead-letter queue.
@@ -85,7 +110,7 @@ func newQueue(config Config) *Queue {
 		cursor: 1,
 		returned: heap[*entry]{
 			less:  func(a, b *entry) bool { return a.seq < b.seq },
-			place: func(e *entry) *int32 { return &e.inReturned },
+			place: func(e *entry) *int32 { return &e.inWaiting },
 		},
 		expiring: heap[*entry]{
 			less:  func(a, b *entry) bool { return a.expiresAt.Before(b.expiresAt) },
@@ -99,8 +124,11 @@ func newQueue(config Config) *Queue {
 			less:  (*scheduled).before,
 			place: func(s *scheduled) *int32 { return &s.inLater },
 		},
-		locks:   make(map[Token]*lock),
-		waiters: list.New(),
+		locks:    make(map[Token]*lock),
+		planned:  make(map[int64]*scheduled),
+		history:  history{window: config.DuplicateWindow},
+		waiters:  list.New(),
+		sessions: newSessions(),
 	}
 }
 
@@ -108,20 +136,26 @@ func newQueue(config Config) *Queue {
 func (q *Queue) DeadLetters() *Queue { return q.dead }
 
 // Enqueue appends the items in order and returns the sequence number of the
-// first; the others follow without a gap.
-func (q *Queue) Enqueue(now time.Time, items ...Item) int64 {
+// first; the others follow without a gap. A duplicate has its number and is
+// dropped. The error is nil or ErrSessionNeeded, and then nothing is appended.
+func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	q.enter(now)
 	defer q.leave()
+	if q.config.Sessions && slices.ContainsFunc(items, func(i Item) bool { return i.Session == nil }) {
+		return 0, ErrSessionNeeded
+	}
 	first := q.lastSeq + 1
 	for _, item := range items {
 		q.lastSeq++
-		if item.EnqueueAt.After(now) {
-			q.later.push(&scheduled{seq: q.lastSeq, item: item, inLater: -1})
-			continue
+		switch {
+		case q.history.repeats(item.MessageID, now):
+		case item.EnqueueAt.After(now):
+			q.schedule(q.lastSeq, item)
+		default:
+			q.admit(q.lastSeq, item, now)
 		}
-		q.admit(q.lastSeq, item, now)
 	}
-	return first
+	return first, nil
 }
 
 // admit puts an item with a sequence number above all that the index holds into
@@ -129,22 +163,30 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) int64 {
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	e := &entry{
 		seq:        seq,
-		inReturned: -1,
+		inWaiting:  -1,
 		inExpiring: -1,
 		enqueuedAt: now,
 		payload:    item.Payload,
 	}
-	if item.TimeToLive > 0 {
-		e.expiresAt = now.Add(item.TimeToLive)
+	lives := item.TimeToLive
+	if bound := q.config.TimeToLive; bound > 0 && (lives == 0 || lives > bound) {
+		lives = bound
+	}
+	if lives > 0 {
+		e.expiresAt = now.Add(lives)
 		q.expiring.push(e)
 	}
 	q.index.insert(e)
+	if q.config.Sessions {
+		q.joinSession(e, *item.Session)
+		return
+	}
 	q.fresh++
 }
 
-// Peek returns up to limit messages in order, locked and scheduled ones
-// included, from the sequence number on.
-func (q *Queue) Peek(now time.Time, from int64, limit int) []Message {
+// Peek returns up to limit messages in order, locked, deferred and scheduled ones
+// included, from the sequence number on; with a session, of that one only.
+func (q *Queue) Peek(now time.Time, id *string, from int64, limit int) []Message {
 	q.enter(now)
 	defer q.leave()
 	var found []Message
@@ -152,26 +194,28 @@ func (q *Queue) Peek(now time.Time, from int64, limit int) []Message {
 		return nil
 	}
 	q.index.from(max(from, 0), func(e *entry) bool {
-		found = append(found, e.message())
+		if id == nil || e.session != nil && e.session.id == *id {
+			found = append(found, e.message())
+		}
 		return len(found) < limit
 	})
-	return q.withScheduled(found, from, limit)
+	return q.withScheduled(found, id, from, limit)
 }
 
 // Counts returns how many messages the queue holds.
 func (q *Queue) Counts(now time.Time) Counts {
 	q.enter(now)
 	defer q.leave()
-	c := Counts{Active: q.available(), Scheduled: q.later.len(), Locked: len(q.locks)}
+	c := Counts{Active: q.available(), Deferred: q.deferred, Scheduled: q.later.len(), Locked: len(q.locks)}
 	if q.dead != nil {
 		dead := q.dead.Counts(now)
-		c.DeadLettered = dead.Active + dead.Locked
+		c.DeadLettered = dead.Active + dead.Deferred + dead.Locked
 	}
 	return c
 }
 
 // available is the number of messages that can be taken.
-func (q *Queue) available() int { return q.fresh + q.returned.len() }
+func (q *Queue) available() int { return q.fresh + q.returned.len() + q.sessions.ready }
 
 // enter starts an operation: it takes the mutex and does what is due.
 func (q *Queue) enter(now time.Time) {

@@ -26,6 +26,16 @@ func newQueue() *queue.Queue {
 
 func item(text string) queue.Item { return queue.Item{Payload: []byte(text)} }
 
+// enqueue appends items at the start and returns the first's sequence number.
+func enqueue(t testing.TB, q *queue.Queue, items ...queue.Item) int64 {
+	t.Helper()
+	first, err := q.Enqueue(start, items...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return first
+}
+
 // take takes one message and fails the test when there is none.
 func take(t *testing.T, q *queue.Queue, now time.Time) queue.Delivery {
 	t.Helper()
@@ -39,7 +49,7 @@ func take(t *testing.T, q *queue.Queue, now time.Time) queue.Delivery {
 // contents lists payloads in order, as peek shows them.
 func contents(q *queue.Queue, now time.Time) []string {
 	var texts []string
-	for _, m := range q.Peek(now, 0, 100) {
+	for _, m := range q.Peek(now, nil, 0, 100) {
 		texts = append(texts, string(m.Payload))
 	}
 	return texts
@@ -47,10 +57,10 @@ func contents(q *queue.Queue, now time.Time) []string {
 
 func TestMessagesComeInOrder(t *testing.T) {
 	q := newQueue()
-	if got, want := q.Enqueue(start, item("a"), item("b")), int64(1); got != want {
+	if got, want := enqueue(t, q, item("a"), item("b")), int64(1); got != want {
 		t.Errorf("first sequence number = %d, want %d", got, want)
 	}
-	if got, want := q.Enqueue(start, item("c")), int64(3); got != want {
+	if got, want := enqueue(t, q, item("c")), int64(3); got != want {
 		t.Errorf("next sequence number = %d, want %d", got, want)
 	}
 	for i, want := range []string{"a", "b", "c"} {
@@ -95,7 +105,7 @@ func TestSettlements(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			q := newQueue()
-			q.Enqueue(start, item("a"), item("b"))
+			enqueue(t, q, item("a"), item("b"))
 			tok := take(t, q, start).Token
 			if err := tt.settle(q, start, tok); err != nil {
 				t.Fatal(err)
@@ -122,7 +132,7 @@ func TestSettlements(t *testing.T) {
 
 func TestMaxDeliveryCount(t *testing.T) {
 	q := newQueue()
-	q.Enqueue(start, item("poison"), item("good"))
+	enqueue(t, q, item("poison"), item("good"))
 	for i := range maxDeliveries {
 		d := take(t, q, start)
 		if d.DeliveryCount != i || string(d.Payload) != "poison" {
@@ -151,7 +161,7 @@ func TestMaxDeliveryCount(t *testing.T) {
 
 func TestDeadLetterQueueKeepsItsMessages(t *testing.T) {
 	q := newQueue()
-	q.Enqueue(start, item("a"))
+	enqueue(t, q, item("a"))
 	if err := q.DeadLetter(start, take(t, q, start).Token, "r", "d", nil); err != nil {
 		t.Fatal(err)
 	}
@@ -172,7 +182,7 @@ func TestDeadLetterQueueKeepsItsMessages(t *testing.T) {
 
 func TestRenew(t *testing.T) {
 	q := newQueue()
-	q.Enqueue(start, item("a"))
+	enqueue(t, q, item("a"))
 	d := take(t, q, start)
 	later := start.Add(lockFor - time.Second)
 	until, err := q.Renew(later, d.Token)
@@ -189,7 +199,7 @@ func TestRenew(t *testing.T) {
 
 func TestReceiveAndDelete(t *testing.T) {
 	q := newQueue()
-	q.Enqueue(start, item("a"))
+	enqueue(t, q, item("a"))
 	d, ok := q.Take(start, queue.ReceiveAndDelete, nil)
 	if !ok || d.Token != (queue.Token{}) {
 		t.Fatalf("take = %v, %v; want a message without a token", d, ok)
@@ -204,7 +214,7 @@ func TestTimeToLive(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		t.Run(fmt.Sprintf("dead-letter %v", keep), func(t *testing.T) {
 			q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DeadLetterExpired: keep})
-			q.Enqueue(start, brief, brief, item("stays"))
+			enqueue(t, q, brief, brief, item("stays"))
 			held := take(t, q, start) // a lock outlives the time to live
 			late := start.Add(time.Second)
 			if diff := cmp.Diff([]string{"brief", "stays"}, contents(q, late)); diff != "" {
@@ -227,7 +237,7 @@ func TestTimeToLive(t *testing.T) {
 func TestPeekPages(t *testing.T) {
 	q := newQueue()
 	for i := range 200 {
-		q.Enqueue(start, item(fmt.Sprint(i+1)))
+		enqueue(t, q, item(fmt.Sprint(i+1)))
 	}
 	for range 150 { // leaves 151..200 and a locked one at 1
 		d := take(t, q, start)
@@ -239,7 +249,7 @@ func TestPeekPages(t *testing.T) {
 	}
 	var got []int64
 	for from := int64(0); ; {
-		page := q.Peek(start, from, 7)
+		page := q.Peek(start, nil, from, 7)
 		if len(page) == 0 {
 			break
 		}
@@ -255,7 +265,7 @@ func TestPeekPages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("peeked (-want +got):\n%s", diff)
 	}
-	if got := q.Peek(start, 0, 0); got != nil {
+	if got := q.Peek(start, nil, 0, 0); got != nil {
 		t.Errorf("peek of nothing = %v", got)
 	}
 }
@@ -272,7 +282,7 @@ func TestWaiters(t *testing.T) {
 			t.Fatal("took from an empty queue")
 		}
 	}
-	q.Enqueue(start, item("a"), item("b"))
+	enqueue(t, q, item("a"), item("b"))
 	if diff := cmp.Diff([]string{"first", "second"}, woken); diff != "" {
 		t.Errorf("two messages woke (-want +got):\n%s", diff)
 	}
@@ -299,7 +309,7 @@ func TestAlarm(t *testing.T) {
 	if _, ok := q.Expire(start); ok {
 		t.Error("an empty queue has a deadline")
 	}
-	q.Enqueue(start, item("a"), item("b"), queue.Item{TimeToLive: time.Second})
+	enqueue(t, q, item("a"), item("b"), queue.Item{TimeToLive: time.Second})
 	take(t, q, start)
 	take(t, q, start.Add(time.Millisecond))
 	if got, want := alarms, 1; got != want {

@@ -22,12 +22,41 @@ func (s *scheduled) before(o *scheduled) bool {
 	return s.seq < o.seq
 }
 
+func (q *Queue) schedule(seq int64, item Item) {
+	s := &scheduled{seq: seq, item: item, inLater: -1}
+	q.later.push(s)
+	q.planned[seq] = s
+}
+
+// Cancel drops scheduled messages. The error is nil, or ErrNotFound if one of
+// them has joined the queue or never was, and then none is dropped.
+func (q *Queue) Cancel(now time.Time, sequences ...int64) error {
+	q.enter(now)
+	defer q.leave()
+	for _, seq := range sequences {
+		if q.planned[seq] == nil {
+			return ErrNotFound
+		}
+	}
+	for _, seq := range sequences {
+		if s := q.planned[seq]; s != nil { // a number may be named twice
+			q.unschedule(s)
+		}
+	}
+	return nil
+}
+
+func (q *Queue) unschedule(s *scheduled) {
+	q.later.remove(s)
+	delete(q.planned, s.seq)
+}
+
 // activate appends the messages whose time has come. Each counts from its own
 // time, however late it is noticed.
 func (q *Queue) activate(now time.Time) {
 	for q.later.len() > 0 && !q.later.min().item.EnqueueAt.After(now) {
 		s := q.later.min()
-		q.later.remove(s)
+		q.unschedule(s)
 		q.lastSeq++
 		q.admit(q.lastSeq, s.item, s.item.EnqueueAt)
 	}
@@ -35,12 +64,12 @@ func (q *Queue) activate(now time.Time) {
 
 // withScheduled joins the scheduled messages from the sequence number on to a
 // page of the others.
-func (q *Queue) withScheduled(page []Message, from int64, limit int) []Message {
+func (q *Queue) withScheduled(page []Message, id *string, from int64, limit int) []Message {
 	if q.later.len() == 0 {
 		return page
 	}
 	for _, s := range q.later.elems {
-		if s.seq >= from {
+		if s.seq >= from && (id == nil || q.config.Sessions && *s.item.Session == *id) {
 			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Payload: s.item.Payload})
 		}
 	}

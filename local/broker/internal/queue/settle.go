@@ -7,19 +7,32 @@ import (
 
 // Complete removes a locked message. The error is nil or ErrLockLost.
 func (q *Queue) Complete(now time.Time, t Token) error {
-	q.enter(now)
-	defer q.leave()
-	l, ok := q.locks[t]
-	if !ok {
-		return ErrLockLost
-	}
-	q.index.remove(q.unhold(l))
-	return nil
+	return q.settle(now, t, nil, q.forgetEntry)
 }
 
 // Abandon gives a locked message back as a failed delivery and sets properties
 // on it. The error is nil or ErrLockLost.
 func (q *Queue) Abandon(now time.Time, t Token, properties map[string]any) error {
+	return q.settle(now, t, properties, func(e *entry) { q.fail(e, now) })
+}
+
+// Release gives a locked message back as if it had not been delivered. The
+// error is nil or ErrLockLost.
+func (q *Queue) Release(now time.Time, t Token) error {
+	return q.settle(now, t, nil, func(e *entry) { q.giveBack(e, now) })
+}
+
+// Defer puts a locked message aside until it is asked for by its sequence number,
+// and sets properties on it. The error is nil or ErrLockLost.
+func (q *Queue) Defer(now time.Time, t Token, properties map[string]any) error {
+	return q.settle(now, t, properties, func(e *entry) {
+		e.deferred = true
+		q.giveBack(e, now)
+	})
+}
+
+// settle ends a lock, sets properties on the message, and does something with it.
+func (q *Queue) settle(now time.Time, t Token, properties map[string]any, do func(*entry)) error {
 	q.enter(now)
 	defer q.leave()
 	l, ok := q.locks[t]
@@ -28,20 +41,7 @@ func (q *Queue) Abandon(now time.Time, t Token, properties map[string]any) error
 	}
 	e := q.unhold(l)
 	e.overlay = overlaid(e.overlay, properties)
-	q.fail(e, now)
-	return nil
-}
-
-// Release gives a locked message back as if it had not been delivered. The
-// error is nil or ErrLockLost.
-func (q *Queue) Release(now time.Time, t Token) error {
-	q.enter(now)
-	defer q.leave()
-	l, ok := q.locks[t]
-	if !ok {
-		return ErrLockLost
-	}
-	q.giveBack(q.unhold(l), now)
+	do(e)
 	return nil
 }
 
@@ -49,29 +49,34 @@ func (q *Queue) Release(now time.Time, t Token) error {
 // description as its properties besides those given. The error is nil,
 // ErrLockLost or ErrDeadLetterQueue.
 func (q *Queue) DeadLetter(now time.Time, t Token, reason, description string, properties map[string]any) error {
-	q.enter(now)
-	defer q.leave()
-	l, ok := q.locks[t]
-	switch {
-	case !ok:
-		return ErrLockLost
-	case q.dead == nil:
-		return ErrDeadLetterQueue
+	if q.dead == nil {
+		return q.refuseDeadLetter(now, t)
 	}
-	e := q.unhold(l)
-	e.overlay = overlaid(e.overlay, properties)
-	q.bury(e, now, reason, description)
-	return nil
+	return q.settle(now, t, properties, func(e *entry) { q.bury(e, now, reason, description) })
 }
 
-// Renew starts the lock anew and returns its end. The error is nil or
-// ErrLockLost.
+// refuseDeadLetter tells why a message of a dead-letter queue can't be
+// dead-lettered.
+func (q *Queue) refuseDeadLetter(now time.Time, t Token) error {
+	q.enter(now)
+	defer q.leave()
+	if q.locks[t] == nil {
+		return ErrLockLost
+	}
+	return ErrDeadLetterQueue
+}
+
+// Renew starts the lock anew and returns its end; in a session there is nothing
+// to renew but the lock on the session. The error is nil or ErrLockLost.
 func (q *Queue) Renew(now time.Time, t Token) (time.Time, error) {
 	q.enter(now)
 	defer q.leave()
 	l, ok := q.locks[t]
 	if !ok {
 		return time.Time{}, ErrLockLost
+	}
+	if l.session != nil {
+		return l.session.until, nil
 	}
 	l.until = now.Add(q.config.LockDuration)
 	q.ending.moved(l)
@@ -91,14 +96,24 @@ func (q *Queue) fail(e *entry, now time.Time) {
 }
 
 // giveBack makes an unlocked entry active again, in its old place, unless its
-// time to live is over.
+// time to live is over. A deferred one is deferred again: those outlive their
+// time.
 func (q *Queue) giveBack(e *entry, now time.Time) {
-	if e.expired(now) {
+	switch {
+	case e.deferred:
+		e.state = stateDeferred
+		q.deferred++
+		return
+	case e.expired(now):
 		q.drop(e, now)
 		return
 	}
-	e.state = stateReturned
-	q.returned.push(e)
+	e.state = stateWaiting
+	if e.session != nil {
+		q.sessions.push(e)
+	} else {
+		q.returned.push(e)
+	}
 	if !e.expiresAt.IsZero() {
 		q.expiring.push(e)
 	}
@@ -107,8 +122,8 @@ func (q *Queue) giveBack(e *entry, now time.Time) {
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
 func (q *Queue) bury(e *entry, now time.Time, reason, description string) {
-	q.index.remove(e)
-	e.expiresAt = time.Time{}
+	q.forgetEntry(e)
+	e.expiresAt, e.deferred = time.Time{}, false
 	e.overlay = overlaid(e.overlay, map[string]any{
 		PropertyReason:      reason,
 		PropertyDescription: description,

@@ -21,15 +21,30 @@ func (q *Queue) Take(now time.Time, mode Mode, w *Waiter) (Delivery, bool) {
 	q.forget(w)
 	e := q.next()
 	if e == nil {
-		q.await(w)
+		w.stand(q.waiters)
 		return Delivery{}, false
 	}
+	return q.hand(e, mode, nil, now), true
+}
+
+// hand gives an entry that is in no place but the index to a receiver.
+func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
 	if mode == ReceiveAndDelete {
-		q.index.remove(e)
-		return Delivery{Message: e.message()}, true
+		q.forgetEntry(e)
+		return Delivery{Message: e.message()}
 	}
-	l := q.hold(e, now)
-	return Delivery{Message: e.message(), Token: l.token, LockedUntil: l.until}, true
+	l := q.hold(e, s, now)
+	d := Delivery{Message: e.message(), Token: l.token, LockedUntil: l.until}
+	if s != nil {
+		d.LockedUntil = s.until
+	}
+	return d
+}
+
+// forgetEntry ends an entry that is in no place but the index.
+func (q *Queue) forgetEntry(e *entry) {
+	q.index.remove(e)
+	q.leaveSession(e)
 }
 
 // next removes the first active entry from where it waits and returns it.
@@ -52,11 +67,17 @@ func (q *Queue) next() *entry {
 	return e
 }
 
-// hold locks an entry that is no longer active.
-func (q *Queue) hold(e *entry, now time.Time) *lock {
-	l := &lock{entry: e, token: newToken(), until: now.Add(q.config.LockDuration), inLocks: -1}
+// hold locks an entry that is in no place but the index, in a session or, where
+// that is nil, by itself.
+func (q *Queue) hold(e *entry, s *Session, now time.Time) *lock {
+	l := &lock{entry: e, token: newToken(), session: s, inLocks: -1}
 	e.state, e.lock = stateLocked, l
 	q.locks[l.token] = l
+	if s != nil {
+		s.locks[l] = true
+		return l
+	}
+	l.until = now.Add(q.config.LockDuration)
 	q.ending.push(l)
 	return l
 }
@@ -64,6 +85,9 @@ func (q *Queue) hold(e *entry, now time.Time) *lock {
 // unhold ends a lock and returns the entry, which is then in no place at all.
 func (q *Queue) unhold(l *lock) *entry {
 	delete(q.locks, l.token)
+	if l.session != nil {
+		delete(l.session.locks, l)
+	}
 	q.ending.remove(l)
 	l.entry.lock = nil
 	return l.entry

@@ -11,7 +11,8 @@ import (
 // say by Leave that it no longer wants to, so that its turn passes to another.
 type Waiter struct {
 	wake  func()
-	place *list.Element // in Queue.waiters; nil when not waiting
+	line  *list.List    // where it stands; nil when not waiting
+	place *list.Element // in line
 }
 
 // NewWaiter makes a waiter for one queue. Its wake function is called with the
@@ -25,28 +26,32 @@ func (q *Queue) Leave(now time.Time, w *Waiter) {
 	q.forget(w)
 }
 
-func (q *Queue) await(w *Waiter) {
+// stand puts w, unless it is nil, at the end of a line.
+func (w *Waiter) stand(line *list.List) {
 	if w != nil {
-		w.place = q.waiters.PushBack(w)
+		w.line, w.place = line, line.PushBack(w)
 	}
 }
 
 func (q *Queue) forget(w *Waiter) {
-	if w == nil {
-		return
-	}
-	if w.place != nil {
-		q.waiters.Remove(w.place)
-		w.place = nil
+	if w != nil && w.line != nil {
+		w.line.Remove(w.place)
+		w.line, w.place = nil, nil
 	}
 }
 
-// wake tells as many waiters as there are active messages. It may tell too
-// many, when woken ones have not come yet; those find nothing and wait again.
+// wake tells as many waiters as there are active messages, or sessions. It may
+// tell too many, when woken ones have not come yet; those find nothing and wait
+// again.
 func (q *Queue) wake() {
-	for n := min(q.available(), q.waiters.Len()); n > 0; n-- {
-		w := q.waiters.Remove(q.waiters.Front()).(*Waiter)
-		w.place = nil
+	wakeFirst(q.waiters, q.fresh+q.returned.len())
+	wakeFirst(q.sessions.accepting, q.sessions.idle.len())
+}
+
+func wakeFirst(line *list.List, n int) {
+	for n = min(n, line.Len()); n > 0; n-- {
+		w := line.Remove(line.Front()).(*Waiter)
+		w.line, w.place = nil, nil
 		w.wake()
 	}
 }

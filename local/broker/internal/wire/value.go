@@ -78,6 +78,18 @@ func (m Map) Get(key string) (any, bool) {
 	return nil, false
 }
 
+// With returns a copy of the map in which the key, a string or a symbol of that
+// text, has the value.
+func (m Map) With(key Symbol, value any) Map {
+	copied := make(Map, 0, len(m)+1)
+	for _, p := range m {
+		if p.Key != key && p.Key != string(key) {
+			copied = append(copied, p)
+		}
+	}
+	return append(copied, Pair{Key: key, Value: value})
+}
+
 // Array is a sequence of values of one type. Elements hold the Go type that
 // belongs to Type, each. The width in which elements travel (long or
 // smalllong, say) is not kept: the encoder takes the smallest that holds all.

@@ -1,0 +1,110 @@
+package broker
+
+import (
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// This file holds the operations of $management that name messages by their
+// sequence numbers.
+
+// textMessageNotFound is what Service Bus says about a sequence number that holds
+// no such message.
+const textMessageNotFound = "Failed to lock one or more specified messages. The message does not exist."
+
+// receiveBySequenceNumber takes deferred messages.
+func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, error) {
+	numbers, err := sequenceNumbers(args)
+	if err != nil {
+		return nil, err
+	}
+	settled, err := integer(args, "receiver-settle-mode")
+	if err != nil {
+		return nil, err
+	}
+	mode := queue.ReceiveAndDelete
+	if settled == 1 {
+		mode = queue.PeekLock
+	}
+	id, _ := m.session(r, args)
+	deliveries, err := m.queue.TakeDeferred(m.now(), mode, id, numbers...)
+	if err != nil {
+		return nil, err
+	}
+	list := make(wire.List, len(deliveries))
+	for i, d := range deliveries {
+		encoded, err := deferred(d)
+		if err != nil {
+			return nil, err
+		}
+		entry := wire.Map{{Key: "message", Value: encoded}}
+		if mode == queue.PeekLock {
+			entry = append(entry, wire.Pair{Key: "lock-token", Value: wire.UUID(d.Token)})
+		}
+		list[i] = entry
+	}
+	return wire.Map{{Key: "messages", Value: list}}, nil
+}
+
+// schedule sends messages that join the queue later. Each says when by an
+// annotation.
+func (m management) schedule(_ request, args wire.Map) (any, error) {
+	if m.address.deadLetter {
+		return nil, refuse(wire.CondNotAllowed, "messages can't be sent to a dead-letter queue")
+	}
+	v, _ := args.Get("messages")
+	given := elements(v)
+	items := make([]queue.Item, len(given))
+	for i, e := range given {
+		entry, _ := e.(wire.Map)
+		v, _ := entry.Get("message")
+		payload, ok := v.([]byte)
+		if !ok {
+			return nil, argumentError{"messages must be a list of maps with a binary message"}
+		}
+		item, err := newItem(payload)
+		if err != nil {
+			return nil, sendFault(err)
+		}
+		items[i] = item
+	}
+	if len(items) == 0 {
+		return nil, argumentError{"messages must hold at least one message"}
+	}
+	first, err := m.queue.Enqueue(m.now(), items...)
+	if err != nil {
+		return nil, err
+	}
+	numbers := make([]int64, len(items))
+	for i := range numbers {
+		numbers[i] = first + int64(i)
+	}
+	return wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(numbers...)}}, nil
+}
+
+func (m management) cancelScheduled(_ request, args wire.Map) (any, error) {
+	numbers, err := sequenceNumbers(args)
+	if err != nil {
+		return nil, err
+	}
+	if err := m.queue.Cancel(m.now(), numbers...); err != nil {
+		return nil, err
+	}
+	return done, nil
+}
+
+// deferred encodes a message that is received by its sequence number. There is no
+// delivery tag to hold the lock token, so it stands in an annotation.
+func deferred(d queue.Delivery) ([]byte, error) {
+	encoded, err := delivered(d)
+	if err != nil || d.Token == (queue.Token{}) {
+		return encoded, err
+	}
+	sent, err := wire.Split(encoded)
+	if err != nil {
+		return nil, err
+	}
+	return sent.AppendRewritten(nil, wire.Rewrite{
+		DeliveryAnnotations: wire.Map{{Key: wire.Symbol(annotationLockToken), Value: wire.UUID(d.Token)}},
+	})
+}

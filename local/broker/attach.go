@@ -81,11 +81,9 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	case l.address.cbs:
 		l.in.accept = l.rpc(l.putToken)
 	case l.address.management:
-		q, _ := l.session.conn.server.find(l.address)
-		l.in.accept = l.rpc(management{queue: q, conn: l.session.conn, address: l.address}.handle)
+		l.in.accept = l.rpc(management{queue: l.node(), conn: l.session.conn, address: l.address}.handle)
 	default:
-		q, _ := l.session.conn.server.find(l.address)
-		l.in.accept = l.enqueue(q)
+		l.in.accept = l.enqueue(l.entity.queue)
 	}
 	return nil
 }
@@ -125,14 +123,14 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 		l.out.settled = true
 		return false, nil
 	}
-	l.out.queue, _ = l.session.conn.server.find(l.address)
+	l.out.queue = l.node()
 	if l.out.settled {
 		l.out.mode = queue.ReceiveAndDelete
 	}
 	out := l.out
 	woken := l.session.conn.woken
 	l.out.waiter = queue.NewWaiter(func() { woken.add(out) })
-	if l.session.conn.server.sessionful(l.address) {
+	if l.sessionful() {
 		return l.out.acceptSession(a, reply)
 	}
 	return false, nil
@@ -147,7 +145,7 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 		return fault
 	}
 	_, wants := a.Source.Filter.Get(keySessionFilter)
-	switch sessionful := l.session.conn.server.sessionful(l.address); {
+	switch sessionful := !l.address.cbs && !l.address.management && l.sessionful(); {
 	case wants && !sessionful:
 		return refuse(wire.CondNotAllowed,
 			"A sessionful message receiver cannot be created on an entity that does not require sessions.")
@@ -172,24 +170,24 @@ func (l *link) admit(given string) *wire.Error {
 		return refuse(wire.CondUnauthorizedAccess,
 			"Unauthorized access. No valid token for '%s' was put to $cbs on this connection.", given)
 	}
-	if _, ok := c.server.find(l.address); !ok {
+	e, ok := c.server.catalog.find(l.address.entity)
+	if !ok {
 		return refuse(wire.CondNotFound, "%s", notFound(given))
 	}
+	l.entity = e
+	e.join(l)
 	return nil
 }
 
-// find returns the queue that an address names.
-func (s *Server) find(a address) (*queue.Queue, bool) {
-	e, ok := s.entities[a.entity]
-	if !ok {
-		return nil, false
+// node returns the queue that the link's address names: the entity's own or its
+// dead-letter queue.
+func (l *link) node() *queue.Queue {
+	if l.address.deadLetter {
+		return l.entity.queue.DeadLetters()
 	}
-	return e.node(a), true
+	return l.entity.queue
 }
 
-// sessionful tells whether messages at the address are received by session. Those
-// of a dead-letter queue never are.
-func (s *Server) sessionful(a address) bool {
-	e := s.entities[a.entity]
-	return e != nil && e.sessions && !a.deadLetter && !a.management && !a.cbs
-}
+// sessionful tells whether messages at the link's address are received by session.
+// Those of a dead-letter queue never are.
+func (l *link) sessionful() bool { return l.entity.sessions() && !l.address.deadLetter }

@@ -48,7 +48,7 @@ func (l *link) putToken(r request) reply {
 		return unauthorized(err.Error())
 	}
 	a := parseAddress(audience)
-	if _, ok := c.server.find(a); !ok && a.path() != "" {
+	if _, ok := c.server.catalog.find(a.entity); !ok && !a.cbs && a.path() != "" {
 		return reply{
 			status:      http.StatusNotFound,
 			description: notFound(audience),

@@ -141,15 +141,30 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 				return err
 			}
 		case <-c.woken.signal:
-			for _, l := range c.woken.take() {
-				l.woken = true
-				c.makeReady(l)
-			}
+			c.attend()
 		case <-c.outbox.room:
 		case <-heartbeat.C:
 			c.out = wire.AppendEmptyFrame(c.out)
 		case <-stop.Done():
 			return c.finish(frames)
+		}
+	}
+}
+
+// attend does what others want of the connection.
+func (c *conn) attend() {
+	woken, ended := c.woken.take()
+	for _, l := range woken {
+		l.woken = true
+		c.makeReady(l)
+	}
+	for _, e := range ended {
+		switch l := e.link; {
+		case l.in == nil && l.out == nil: // gone or refused meanwhile
+		case l.out != nil && l.out.accepting != nil:
+			l.refuseAttach(l.out.accepting.reply, e.fault)
+		default:
+			l.refuse(e.fault)
 		}
 	}
 }

@@ -2,41 +2,104 @@ package broker
 
 import (
 	"context"
+	"fmt"
+	"sync"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 // entity is a queue of the namespace.
 type entity struct {
-	name  string // as configured
+	path  string // as configured
 	queue *queue.Queue
-	// sessions tells that messages are received by session.
-	sessions bool
-	alarm    chan struct{} // holds a token when a deadline has moved forward
+	alarm chan struct{} // holds a token when a deadline has moved forward
+	stop  context.CancelFunc
+
+	mu          sync.Mutex
+	description Queue          // guarded by mu
+	links       map[*link]bool // guarded by mu; attached to any of its nodes
 }
 
-func newEntity(q Queue) *entity {
-	e := &entity{name: q.Name, sessions: q.RequiresSession, alarm: make(chan struct{}, 1)}
-	e.queue = queue.New(queue.Config{
+func newEntity(s *Server, q Queue) *entity {
+	e := &entity{path: q.Name, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
+	e.queue = queue.New(e.config(s, q))
+	return e
+}
+
+// config is what the queue of an entity must be told.
+func (e *entity) config(s *Server, q Queue) queue.Config {
+	return queue.Config{
 		LockDuration:      q.LockDuration,
 		MaxDeliveryCount:  q.MaxDeliveryCount,
 		DeadLetterExpired: q.DeadLetteringOnMessageExpiration,
 		TimeToLive:        q.DefaultMessageTimeToLive,
 		Sessions:          q.RequiresSession,
 		DuplicateWindow:   q.duplicateWindow(),
+		Forward:           s.forwardTo(q.ForwardTo),
+		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo),
 		Alarm:             func() { signal(e.alarm) },
-	})
-	return e
+	}
 }
 
-// node returns the queue that an address names: the entity's own or its
-// dead-letter queue.
-func (e *entity) node(a address) *queue.Queue {
-	if a.deadLetter {
-		return e.queue.DeadLetters()
+// described returns what the entity is at the moment.
+func (e *entity) described() Queue {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.description
+}
+
+// sessions tells that messages are received by session.
+func (e *entity) sessions() bool { return e.described().RequiresSession }
+
+// update changes the description. Links are detached if it does change, as in
+// Service Bus.
+func (e *entity) update(s *Server, q Queue) []error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	old := e.description
+	q.Name = old.Name
+	switch {
+	case q == old:
+		return nil
+	case q.RequiresSession != old.RequiresSession || q.RequiresDuplicateDetection != old.RequiresDuplicateDetection ||
+		q.duplicateWindow() != old.duplicateWindow():
+		return []error{fmt.Errorf("queue %q: RequiresSession, RequiresDuplicateDetection and its window can't change", q.Name)}
 	}
-	return e.queue
+	e.description = q
+	e.queue.Configure(s.options.Now(), e.config(s, q))
+	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	return nil
+}
+
+// end detaches all links of an entity that is gone from the catalog.
+func (e *entity) end() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.detach(refuse(wire.CondNotFound, "%s", notFound(e.path)))
+	if e.stop != nil {
+		e.stop()
+	}
+}
+
+// detach has every link detached by its connection. The caller holds the mutex.
+func (e *entity) detach(fault *wire.Error) {
+	for l := range e.links {
+		l.session.conn.woken.detach(l, fault)
+	}
+}
+
+func (e *entity) join(l *link) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.links[l] = true
+}
+
+func (e *entity) leave(l *link) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.links, l)
 }
 
 // keepTime ends locks and lifetimes when they are due, until ctx ends. Without

@@ -9,7 +9,8 @@ type link struct {
 	name     string
 	handle   uint32
 	address  address
-	detached bool // we have sent a detach and wait for the peer's
+	entity   *entity // nil for $cbs and of a link that was refused
+	detached bool    // we have sent a detach and wait for the peer's
 
 	in  *incoming
 	out *outgoing
@@ -30,4 +31,7 @@ func (l *link) drop() {
 		l.out.drop()
 	}
 	l.in, l.out = nil, nil
+	if l.entity != nil {
+		l.entity.leave(l)
+	}
 }

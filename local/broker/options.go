@@ -33,7 +33,7 @@ const (
 // Options is what a Server is made of. The zero value is a broker without
 // queues, which refuses every link.
 type Options struct {
-	// Queues are the entities that exist. There is no way to add one later.
+	// Queues are the entities that exist from the beginning.
 	Queues []Queue
 	// Logger takes what happens to connections and links. Message bodies, keys
 	// and tokens are never logged. Nil discards.
@@ -77,6 +77,10 @@ type Queue struct {
 	// 10 minutes.
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration
+	// ForwardTo names the queue that messages go on to as they arrive, and
+	// ForwardDeadLetteredMessagesTo the one that takes the dead letters. A message
+	// goes over four hops at most.
+	ForwardTo, ForwardDeadLetteredMessagesTo string
 }
 
 // duplicateWindow is how long message ids are remembered, 0 for not at all.
@@ -104,19 +108,23 @@ func (o Options) withDefaults() Options {
 	}
 	queues := make([]Queue, len(o.Queues))
 	for i, q := range o.Queues {
-		if q.LockDuration == 0 {
-			q.LockDuration = defaultLockDuration
-		}
-		if q.MaxDeliveryCount == 0 {
-			q.MaxDeliveryCount = defaultMaxDeliveryCount
-		}
-		if q.DuplicateDetectionHistoryTimeWindow == 0 {
-			q.DuplicateDetectionHistoryTimeWindow = defaultDuplicateWindow
-		}
-		queues[i] = q
+		queues[i] = q.withDefaults()
 	}
 	o.Queues = queues
 	return o
+}
+
+func (q Queue) withDefaults() Queue {
+	if q.LockDuration == 0 {
+		q.LockDuration = defaultLockDuration
+	}
+	if q.MaxDeliveryCount == 0 {
+		q.MaxDeliveryCount = defaultMaxDeliveryCount
+	}
+	if q.DuplicateDetectionHistoryTimeWindow == 0 {
+		q.DuplicateDetectionHistoryTimeWindow = defaultDuplicateWindow
+	}
+	return q
 }
 
 // validate reports every fault at once. It expects the defaults to be in place.

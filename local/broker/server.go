@@ -16,15 +16,12 @@ import (
 // ErrServerClosed is returned by Serve after Shutdown or Close.
 var ErrServerClosed = errors.New("broker: server closed")
 
-// ErrUnknownQueue is returned for the name of a queue that does not exist.
-var ErrUnknownQueue = errors.New("broker: unknown queue")
-
 // Server is a broker. Make one with New, and stop it with Shutdown or Close:
 // it keeps its messages in memory and is of no use afterwards. All methods may
 // be called from any goroutine.
 type Server struct {
-	options  Options
-	entities map[string]*entity // by folded name; never changes
+	options Options
+	catalog catalog
 
 	start   sync.Once
 	serving chan struct{}   // closed by the first Serve, or by a stop before it
@@ -35,6 +32,7 @@ type Server struct {
 	mu        sync.Mutex
 	endpoint  string // host:port of the first listener
 	stopping  bool
+	timing    bool // entities' time is kept
 	listeners map[net.Listener]bool
 	conns     map[*conn]bool
 }
@@ -47,14 +45,16 @@ func New(options Options) (*Server, error) {
 	}
 	s := &Server{
 		options:   options,
-		entities:  make(map[string]*entity, len(options.Queues)),
+		catalog:   catalog{entities: make(map[string]*entity, len(options.Queues))},
 		serving:   make(chan struct{}),
 		listeners: make(map[net.Listener]bool),
 		conns:     make(map[*conn]bool),
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	for _, q := range options.Queues {
-		s.entities[strings.ToLower(q.Name)] = newEntity(q)
+		if err := s.open(newEntity(s, q)); err != nil {
+			return nil, fmt.Errorf("broker options: %w", err)
+		}
 	}
 	return s, nil
 }
@@ -107,8 +107,9 @@ func (s *Server) admit(l net.Listener) bool {
 	s.listeners[l] = true
 	s.start.Do(func() {
 		s.endpoint = dialable(l.Addr())
-		for _, e := range s.entities {
-			s.work.Go(func() { e.keepTime(s.stop, s.options.Now) })
+		s.timing = true
+		for _, e := range s.catalog.all() {
+			s.time(e)
 		}
 		close(s.serving)
 	})
@@ -230,11 +231,11 @@ type Counts struct {
 }
 
 // Counts returns how many messages the queue with that name holds. The error
-// is ErrUnknownQueue.
+// is ErrUnknownEntity.
 func (s *Server) Counts(name string) (Counts, error) {
-	e, ok := s.entities[strings.ToLower(name)]
+	e, ok := s.catalog.find(strings.ToLower(name))
 	if !ok {
-		return Counts{}, fmt.Errorf("count messages of %q: %w", name, ErrUnknownQueue)
+		return Counts{}, fmt.Errorf("count messages of %q: %w", name, ErrUnknownEntity)
 	}
 	return Counts(e.queue.Counts(s.options.Now())), nil
 }

@@ -36,8 +36,8 @@ func TestOptionsReportEveryFault(t *testing.T) {
 
 func TestCountsOfUnknownQueue(t *testing.T) {
 	s := start(t, oneQueue)
-	if _, err := s.Counts("nothing"); !errors.Is(err, broker.ErrUnknownQueue) {
-		t.Errorf("counts = %v, want ErrUnknownQueue", err)
+	if _, err := s.Counts("nothing"); !errors.Is(err, broker.ErrUnknownEntity) {
+		t.Errorf("counts = %v, want ErrUnknownEntity", err)
 	}
 }
 

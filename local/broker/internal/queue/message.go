@@ -49,6 +49,10 @@ type Item struct {
 	EnqueueAt time.Time
 	// MessageID is what duplicates are told by; empty for a message that is none.
 	MessageID string
+	// Overlay holds properties to be laid over those of the payload.
+	Overlay map[string]any
+	// Hops is how many queues have passed the message on.
+	Hops int
 	// Session is the session that the message belongs to; nil for none. A queue
 	// without sessions doesn't look at it.
 	Session *string
@@ -95,6 +99,7 @@ type entry struct {
 	seq        int64
 	state      state
 	deferred   bool // comes back as deferred
+	hops       int8
 	deliveries int32
 	inWaiting  int32 // in the heap of its session, or else in Queue.returned
 	inExpiring int32

@@ -13,6 +13,7 @@ import (
 const (
 	ReasonMaxDeliveryCount = "MaxDeliveryCountExceeded"
 	ReasonExpired          = "TTLExpiredException"
+	ReasonHops             = "MaxTransferHopCountExceeded"
 )
 
 // Names of the properties that a dead-lettered message carries.
@@ -59,6 +60,12 @@ type Config struct {
 	// DuplicateWindow is how long message ids are remembered: a message with one
 	// of them is taken for a duplicate and dropped. 0 means not at all.
 	DuplicateWindow time.Duration
+	// Forward, when set, takes every message as it joins the queue, which then
+	// keeps none; ForwardDead takes every message that is dead-lettered. A message
+	// that is not taken is dead-lettered here, with the error as the description.
+	// They are called in the order of the messages as far as one caller's go,
+	// without the queue's mutex, and may call other queues.
+	Forward, ForwardDead func(time.Time, Passed) error
 	// Alarm, when set, is called as soon as Expire is due earlier than was
 	// known so far. It is called with the queue's mutex held: it must neither
 	// block nor call the queue.
@@ -94,6 +101,8 @@ type Queue struct {
 	history  history
 	waiters  *list.List // of *Waiter
 	sessions sessions
+	passing  []passing
+	now      time.Time // of the operation
 	alarm    time.Time // deadline that the owner knows of; zero: none
 }
 
@@ -161,12 +170,18 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 // admit puts an item with a sequence number above all that the index holds into
 // its place.
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
+	if q.config.Forward != nil {
+		q.pass(item, false)
+		return
+	}
 	e := &entry{
 		seq:        seq,
 		inWaiting:  -1,
 		inExpiring: -1,
+		hops:       int8(item.Hops),
 		enqueuedAt: now,
 		payload:    item.Payload,
+		overlay:    item.Overlay,
 	}
 	lives := item.TimeToLive
 	if bound := q.config.TimeToLive; bound > 0 && (lives == 0 || lives > bound) {
@@ -217,16 +232,36 @@ func (q *Queue) Counts(now time.Time) Counts {
 // available is the number of messages that can be taken.
 func (q *Queue) available() int { return q.fresh + q.returned.len() + q.sessions.ready }
 
+// Configure changes how the queue behaves from now on. Sessions, DuplicateWindow
+// and Alarm stay as they are.
+func (q *Queue) Configure(now time.Time, config Config) {
+	q.enter(now)
+	defer q.leave()
+	config.Sessions, config.DuplicateWindow, config.Alarm = q.config.Sessions, q.config.DuplicateWindow, q.config.Alarm
+	q.config = config
+	q.dead.mu.Lock()
+	defer q.dead.mu.Unlock()
+	q.dead.config.LockDuration = config.LockDuration
+}
+
 // enter starts an operation: it takes the mutex and does what is due.
 func (q *Queue) enter(now time.Time) {
 	q.mu.Lock()
+	q.now = now
 	q.expire(now)
 }
 
 // leave ends an operation: waiters are woken, the alarm is set, the mutex is
-// given back.
+// given back, and what is to be passed on is.
 func (q *Queue) leave() {
 	q.wake()
 	q.ring()
+	gone, now := q.passing, q.now
+	q.passing = nil
 	q.mu.Unlock()
+	for _, p := range gone {
+		if err := p.to(now, p.message); err != nil {
+			q.keep(now, p, err)
+		}
+	}
 }

@@ -128,6 +128,10 @@ func (q *Queue) bury(e *entry, now time.Time, reason, description string) {
 		PropertyReason:      reason,
 		PropertyDescription: description,
 	})
+	if q.config.ForwardDead != nil {
+		q.pass(Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, true)
+		return
+	}
 	q.dead.enter(now)
 	defer q.dead.leave()
 	q.dead.index.insert(e)

@@ -43,6 +43,7 @@ func pathOf(s string) string {
 		return s
 	}
 	_, path, _ := strings.Cut(rest, "/")
+	path, _, _ = strings.Cut(path, "?") // of a request to the management API
 	if plain, err := url.PathUnescape(path); err == nil {
 		return plain
 	}

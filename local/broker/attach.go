@@ -102,7 +102,7 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 	if l.address.deadLetter && !l.address.management {
 		return refuse(wire.CondNotAllowed, "messages can't be sent to a dead-letter queue")
 	}
-	return nil
+	return l.open(StatusSendDisabled)
 }
 
 // attachOutgoing makes a link on which the peer receives. It may have to wait for
@@ -153,7 +153,7 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 		return refuse(wire.CondNotAllowed,
 			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 	}
-	return nil
+	return l.open(StatusReceiveDisabled)
 }
 
 // admit decides whether the peer may have a link to the address, which it
@@ -176,6 +176,17 @@ func (l *link) admit(given string) *wire.Error {
 	}
 	l.entity = e
 	e.join(l)
+	return nil
+}
+
+// open refuses a link to an entity that is not open for it.
+func (l *link) open(way Status) *wire.Error {
+	if l.entity == nil || l.address.management {
+		return nil
+	}
+	if s := l.entity.described().Status; s == StatusDisabled || s == way {
+		return refuse(condEntityDisabled, "Messaging entity '%s' is currently disabled.", l.entity.path)
+	}
 	return nil
 }
 

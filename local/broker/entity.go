@@ -17,13 +17,17 @@ type entity struct {
 	alarm chan struct{} // holds a token when a deadline has moved forward
 	stop  context.CancelFunc
 
+	created time.Time
+
 	mu          sync.Mutex
+	updated     time.Time      // guarded by mu
 	description Queue          // guarded by mu
 	links       map[*link]bool // guarded by mu; attached to any of its nodes
 }
 
 func newEntity(s *Server, q Queue) *entity {
-	e := &entity{path: q.Name, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
+	now := s.options.Now()
+	e := &entity{path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
 	e.queue = queue.New(e.config(s, q))
 	return e
 }
@@ -53,6 +57,12 @@ func (e *entity) described() Queue {
 // sessions tells that messages are received by session.
 func (e *entity) sessions() bool { return e.described().RequiresSession }
 
+func (e *entity) updatedAt() time.Time {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.updated
+}
+
 // update changes the description. Links are detached if it does change, as in
 // Service Bus.
 func (e *entity) update(s *Server, q Queue) []error {
@@ -67,7 +77,7 @@ func (e *entity) update(s *Server, q Queue) []error {
 		q.duplicateWindow() != old.duplicateWindow():
 		return []error{fmt.Errorf("queue %q: RequiresSession, RequiresDuplicateDetection and its window can't change", q.Name)}
 	}
-	e.description = q
+	e.description, e.updated = q, s.options.Now()
 	e.queue.Configure(s.options.Now(), e.config(s, q))
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil

@@ -12,6 +12,7 @@ const (
 	condLockLost      wire.Symbol = "com.microsoft:message-lock-lost"
 	condArgumentError wire.Symbol = "com.microsoft:argument-error"
 
+	condEntityDisabled        wire.Symbol = "com.microsoft:entity-disabled"
 	condMessageNotFound       wire.Symbol = "com.microsoft:message-not-found"
 	condSessionCannotBeLocked wire.Symbol = "com.microsoft:session-cannot-be-locked"
 	condSessionLockLost       wire.Symbol = "com.microsoft:session-lock-lost"

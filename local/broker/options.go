@@ -81,7 +81,22 @@ type Queue struct {
 	// ForwardDeadLetteredMessagesTo the one that takes the dead letters. A message
 	// goes over four hops at most.
 	ForwardTo, ForwardDeadLetteredMessagesTo string
+	// Status says what the queue is open for; empty means StatusActive.
+	Status Status
+	// UserMetadata is kept for whoever asks.
+	UserMetadata string
 }
+
+// Status is what a queue is open for.
+type Status string
+
+// The states of a queue. One that is disabled takes no links at all.
+const (
+	StatusActive          Status = "Active"
+	StatusDisabled        Status = "Disabled"
+	StatusSendDisabled    Status = "SendDisabled"
+	StatusReceiveDisabled Status = "ReceiveDisabled"
+)
 
 // duplicateWindow is how long message ids are remembered, 0 for not at all.
 func (q Queue) duplicateWindow() time.Duration {
@@ -124,6 +139,9 @@ func (q Queue) withDefaults() Queue {
 	if q.DuplicateDetectionHistoryTimeWindow == 0 {
 		q.DuplicateDetectionHistoryTimeWindow = defaultDuplicateWindow
 	}
+	if q.Status == "" {
+		q.Status = StatusActive
+	}
 	return q
 }
 
@@ -163,6 +181,11 @@ func (q Queue) validate() []error {
 	}
 	if q.MaxDeliveryCount < 0 {
 		fault("MaxDeliveryCount %d: must be at least 1", q.MaxDeliveryCount)
+	}
+	switch q.Status {
+	case StatusActive, StatusDisabled, StatusSendDisabled, StatusReceiveDisabled:
+	default:
+		fault("Status %q is unknown", q.Status)
 	}
 	if q.DefaultMessageTimeToLive < 0 {
 		fault("DefaultMessageTimeToLive %v: must not be negative", q.DefaultMessageTimeToLive)

@@ -22,6 +22,7 @@ var ErrServerClosed = errors.New("broker: server closed")
 type Server struct {
 	options Options
 	catalog catalog
+	started time.Time
 
 	start   sync.Once
 	serving chan struct{}   // closed by the first Serve, or by a stop before it
@@ -47,6 +48,7 @@ func New(options Options) (*Server, error) {
 		options:   options,
 		catalog:   catalog{entities: make(map[string]*entity, len(options.Queues))},
 		serving:   make(chan struct{}),
+		started:   options.Now(),
 		listeners: make(map[net.Listener]bool),
 		conns:     make(map[*conn]bool),
 	}

@@ -21,6 +21,7 @@ type block struct {
 type index struct {
 	blocks []*block
 	len    int
+	bytes  int64 // of payload
 }
 
 // find returns the position of the first block that reaches seq or beyond.
@@ -52,6 +53,7 @@ func (x *index) insert(e *entry) {
 	b.slots[e.seq-base] = e
 	b.live++
 	x.len++
+	x.bytes += int64(len(e.payload))
 }
 
 // remove takes e out.
@@ -61,6 +63,7 @@ func (x *index) remove(e *entry) {
 	b.slots[e.seq-b.base] = nil
 	b.live--
 	x.len--
+	x.bytes -= int64(len(e.payload))
 	switch {
 	case b.live > 0:
 	case i == 0:

@@ -229,6 +229,17 @@ func (q *Queue) Counts(now time.Time) Counts {
 	return c
 }
 
+// Size is how many bytes of payload a queue and its dead-letter queue hold,
+// scheduled messages left out.
+func (q *Queue) Size() int64 {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if q.dead == nil {
+		return q.index.bytes
+	}
+	return q.index.bytes + q.dead.Size()
+}
+
 // available is the number of messages that can be taken.
 func (q *Queue) available() int { return q.fresh + q.returned.len() + q.sessions.ready }
 

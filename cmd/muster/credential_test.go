@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/muster-mfa/muster/local/tenant"
@@ -220,10 +221,33 @@ func keyPEM(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
+// encryptedKeyPEM is rsaKey, encrypted as openssl does it.
+func encryptedKeyPEM(t *testing.T, password string) string {
+	t.Helper()
+	der, err := pkcs8.MarshalPrivateKey(rsaKey(), []byte(password), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}))
+}
+
+// ellipticPEM is a certificate with a key that Entra ID does not take.
+func ellipticPEM(t *testing.T) string {
+	t.Helper()
+	certificate, ca := serverCertificate(t)
+	der, err := x509.MarshalPKCS8PrivateKey(certificate.PrivateKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return ca + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	certificate, certificatePEM := appCertificate(t)
-	both := writeFile(t, "both.pem", certificatePEM+keyPEM(t))
+	_, otherPEM := serverCertificate(t)
+	both := writeFile(t, "both.pem", otherPEM+certificatePEM+keyPEM(t)) // the first certificate need not be the key's
+	encrypted := writeFile(t, "encrypted.pem", certificatePEM+encryptedKeyPEM(t, "invented"))
 	pfx := func(encoder *pkcs12.Encoder, password string) string {
 		content, err := encoder.Encode(rsaKey(), certificate, nil, password)
 		if err != nil {
@@ -264,6 +288,7 @@ func TestCredentials(t *testing.T) {
 		{"certificate in PFX", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD=invented", "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Modern, "invented")}, ""},
 		{"certificate in PFX with old ciphers", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD_FILE=" + password, "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Legacy, "invented")}, ""},
 		{"certificate in PFX without a password", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Modern, "")}, ""},
+		{"certificate in PEM with an encrypted key", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD=invented", "MUSTER_CERTIFICATE_FILE=" + encrypted}, ""},
 		{"workload identity", []string{"MUSTER_CREDENTIAL=workload-identity", "MUSTER_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"workload identity as Kubernetes gives it", []string{"MUSTER_CREDENTIAL=workload-identity", "AZURE_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"device code", []string{"MUSTER_CREDENTIAL=device-code"}, "enter"},
@@ -290,8 +315,14 @@ func TestCredentials(t *testing.T) {
 
 func TestCredentialUsage(t *testing.T) {
 	t.Parallel()
-	pem := writeFile(t, "not.pem", "nonsense")
+	nonsense := writeFile(t, "not.pem", "nonsense")
 	_, ca := serverCertificate(t)
+	certificate, certificatePEM := appCertificate(t)
+	encrypted := writeFile(t, "encrypted.pem", certificatePEM+encryptedKeyPEM(t, "invented"))
+	oldDress := writeFile(t, "old.pem", certificatePEM+string(pem.EncodeToMemory(&pem.Block{Type: "RSA PRIVATE KEY", Headers: map[string]string{"DEK-Info": "AES-256-CBC,00"}, Bytes: []byte("x")})))
+	withCertificate := func(file string, more ...string) []string {
+		return append([]string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", file}, more...)
+	}
 	for _, test := range []struct {
 		name string
 		env  []string
@@ -305,10 +336,18 @@ func TestCredentialUsage(t *testing.T) {
 		{"two secrets", []string{"MUSTER_CLIENT_SECRET=x"}, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "y"}, 2, []string{"either"}},
 		{"a flag of another kind", nil, []string{"--client-secret-file", "x"}, 2, []string{"--credential default takes no --client-secret-file"}},
 		{"authority without TLS", nil, []string{"--authority", "http://127.0.0.1:1"}, 2, []string{"--authority"}},
-		{"no certificates to trust", nil, []string{"--ca-file", pem}, 2, []string{"no certificate in PEM"}},
+		{"no certificates to trust", nil, []string{"--ca-file", nonsense}, 2, []string{"no certificate in PEM"}},
 		{"no such secret", nil, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "missing"}, 1, []string{"read secret"}},
-		{"certificate that is none", nil, []string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", pem}, 1, []string{"PFX"}},
-		{"certificate without its key", nil, []string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", writeFile(t, "ca.pem", ca)}, 1, []string{"no private key"}},
+		{"certificate that is none", nil, []string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", nonsense}, 1, []string{"PFX"}},
+		{"certificate without its key", nil, withCertificate(writeFile(t, "ca.pem", ca)), 1, []string{"no private key"}},
+		{"certificate in DER", nil, withCertificate(writeFile(t, "app.cer", string(certificate.Raw))), 1, []string{"no private key", "into one file"}},
+		{"key without its certificate", nil, withCertificate(writeFile(t, "key.pem", keyPEM(t))), 1, []string{"no certificate"}},
+		{"key of another certificate", nil, withCertificate(writeFile(t, "both.pem", ca+keyPEM(t))), 1, []string{"belongs to another certificate"}},
+		{"two keys", nil, withCertificate(writeFile(t, "both.pem", certificatePEM+keyPEM(t)+keyPEM(t))), 1, []string{"more than one private key"}},
+		{"elliptic key", nil, withCertificate(writeFile(t, "ec.pem", ellipticPEM(t))), 1, []string{"not RSA"}},
+		{"encrypted key without a password", nil, withCertificate(encrypted), 1, []string{"is encrypted", "MUSTER_CERTIFICATE_PASSWORD"}},
+		{"encrypted key and a wrong password", []string{"MUSTER_CERTIFICATE_PASSWORD=x"}, withCertificate(encrypted), 1, []string{"the password is wrong"}},
+		{"key encrypted in the old way", []string{"MUSTER_CERTIFICATE_PASSWORD=x"}, withCertificate(oldDress), 1, []string{"openssl pkcs8 -topk8"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

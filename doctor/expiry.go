@@ -31,7 +31,7 @@ func JudgeExpiry(what string, end, now time.Time) Finding {
 		return f
 	}
 	f.Why = "With an expired credential there is no token, and every tenant is paused until it is replaced."
-	f.Portal = "Entra admin centre > App registrations > the application > Certificates & secrets"
+	f.Portal = credentialsPath
 	f.Command = "az ad app credential reset --id APPLICATION-ID --append --years 1 (for a certificate: --cert @certificate.pem)"
 	return f
 }
@@ -68,7 +68,7 @@ func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Fin
 		if expired > 0 && expired < len(kind.list) {
 			findings = append(findings, Finding{
 				Check: CheckExpiry, Severity: Note, What: fmt.Sprintf("%d of the application's %d %ss are expired and can be deleted.", expired, len(kind.list), kind.name),
-				Why: "What is left lying about is taken for what is in use.", Portal: "Entra admin centre > App registrations > the application > Certificates & secrets",
+				Why: "What is left lying about is taken for what is in use.", Portal: credentialsPath,
 			})
 		}
 	}
@@ -76,7 +76,7 @@ func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Fin
 }
 
 // JudgeCredentialsUnread judges why the application could not be read.
-func JudgeCredentialsUnread(err error) Finding {
+func JudgeCredentialsUnread(g Grantee, err error) Finding {
 	f := Finding{
 		Check: CheckExpiry, Severity: Note, What: "When the application's secrets and certificates expire was not seen: " + sentence(err),
 		Why: "Muster can warn of an end that is near only where it may read the application.",
@@ -84,7 +84,7 @@ func JudgeCredentialsUnread(err error) Finding {
 	switch graphclient.KindOf(err) {
 	case graphclient.KindForbidden:
 		f.What = "When the application's secrets and certificates expire can't be seen without the permission Application.Read.All."
-		f.Portal = consentPath
+		f.Portal, f.Command = g.portal(), g.grant([]string{"Application.Read.All"})
 	case graphclient.KindNotFound:
 		f.What = "When the application's secrets and certificates expire can't be seen: it is registered in another tenant, or is a managed identity."
 		f.Why = "Run muster doctor with --tenant for the application's home tenant to see it."

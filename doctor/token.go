@@ -52,7 +52,7 @@ var byCode = map[string]remedy{
 	"AADSTS700024":  {"The clock of this machine may be wrong, or the token in --federated-token-file is old.", "", "timedatectl set-ntp true (on Windows: w32tm /resync)"},
 	"AADSTS700016": {
 		"It takes the application (client) id, not the object id, and the application has to be in this tenant: in another one than its home it is there once an administrator has consented.",
-		"Entra admin centre > App registrations > the application > Overview; for another tenant, its administrator opens /organizations/v2.0/adminconsent?client_id=APPLICATION-ID&scope=https://graph.microsoft.com/.default at the authority", "az ad sp create --id APPLICATION-ID",
+		"Entra admin centre > App registrations > the application > Overview; for another tenant, its administrator opens https://login.microsoftonline.com/TENANT/adminconsent?client_id=APPLICATION-ID", "az ad sp create --id APPLICATION-ID",
 	},
 	"AADSTS7000229": {"The application has no enterprise application in this tenant.", "Entra admin centre > App registrations > the application > Overview > Managed application in local directory > Create", "az ad sp create --id APPLICATION-ID"},
 	"AADSTS7000112": {"", "Entra admin centre > Enterprise applications > the application > Properties > Enabled for users to sign-in", "az ad sp update --id APPLICATION-ID --set accountEnabled=true"},
@@ -80,7 +80,7 @@ var federated = remedy{
 // gave no code.
 var byCredential = map[string]remedy{
 	"client-secret":     {"", credentialsPath, newSecret},
-	"certificate":       {"Entra ID takes an RSA key with its certificate, as PEM or PFX.", credentialsPath, newCertificate},
+	"certificate":       {"Muster takes an RSA key with its certificate in one file, PEM or PFX, and the application has to know that certificate.", credentialsPath, "openssl x509 -in FILE -noout -subject -dates (of a PFX: openssl pkcs12 -in FILE -info -nokeys) shows what the file holds"},
 	"workload-identity": {"The file with the token (--federated-token-file or AZURE_FEDERATED_TOKEN_FILE) is there only in a pod with the label azure.workload.identity/use and an annotated service account.", credentialsPath + " > Federated credentials", "kubectl describe pod POD"},
 	"managed-identity":  {"Only a machine of Azure has one, once it is turned on; a user-assigned one is chosen by --client-id.", "Azure portal > the machine, app or cluster > Identity", "az identity list --query \"[].{name:name,clientId:clientId}\""},
 	"device-code":       {"Somebody has to open the address that was printed and enter the code, within 15 minutes.", "Entra admin centre > App registrations > the application > Authentication > Allow public client flows", "az ad app update --id APPLICATION-ID --is-fallback-public-client true"},

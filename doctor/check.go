@@ -51,7 +51,7 @@ func Check(ctx context.Context, o Options) []Finding {
 		findings = append(findings, JudgeCredential(o.CredentialError, o.Credential))
 	}
 	if !o.CertificateEnd.IsZero() {
-		findings = append(findings, JudgeExpiry("The certificate in use", o.CertificateEnd, o.Now()))
+		findings = append(findings, JudgeExpiry("The certificate in use", o.CertificateEnd, o.Now(), newCertificate))
 	}
 	for _, tenant := range o.Tenants {
 		if o.Graph == nil {
@@ -123,7 +123,7 @@ func checkTenant(ctx context.Context, o Options, tenant string) (findings []Find
 	if err != nil {
 		return append(findings, JudgeCredentialsUnread(o.grantee(access), err))
 	}
-	return append(findings, JudgeCredentials(credentials, o.Now())...)
+	return append(findings, JudgeCredentials(credentials, o.Credential, o.Now())...)
 }
 
 func checkToken(ctx context.Context, o Options, d *graphclient.Directory) ([]Finding, graphclient.Access) {

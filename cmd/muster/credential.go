@@ -127,7 +127,7 @@ func (c *credentialFlags) validate() error {
 		}
 	}
 	for _, name := range []string{"client-secret-file", "certificate-file", "certificate-password-file", "federated-token-file"} {
-		if f := c.cmd.Flags().Lookup(name); f.Changed && !slices.Contains(use.takes, name) && !slices.Contains(use.needs, name) {
+		if f := c.cmd.Flags().Lookup(name); f.Value.String() != "" && !slices.Contains(use.takes, name) && !slices.Contains(use.needs, name) {
 			faults = append(faults, fmt.Errorf("--credential %s takes no --%s", c.kind, name))
 		}
 	}

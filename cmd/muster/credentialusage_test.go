@@ -40,6 +40,7 @@ func TestCredentialUsage(t *testing.T) {
 		{"no secret", nil, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b"}, 2, []string{"--client-secret-file or MUSTER_CLIENT_SECRET"}},
 		{"two secrets", []string{"MUSTER_CLIENT_SECRET=x"}, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "y"}, 2, []string{"either"}},
 		{"a flag of another kind", nil, []string{"--client-secret-file", "x"}, 2, []string{"--credential default takes no --client-secret-file"}},
+		{"a flag of another kind that says nothing", []string{"MUSTER_CLIENT_SECRET_FILE=x"}, []string{"--client-secret-file", "", "--credential", "client-secret"}, 2, []string{"needs either --client-secret-file or MUSTER_CLIENT_SECRET"}},
 		{"authority without TLS", nil, []string{"--authority", "http://127.0.0.1:1"}, 2, []string{"--authority"}},
 		{"no certificates to trust", nil, []string{"--ca-file", nonsense}, 2, []string{"no certificate in PEM"}},
 		{"no such secret", nil, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "missing"}, 1, []string{"read secret"}},

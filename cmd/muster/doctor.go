@@ -95,7 +95,7 @@ func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) (err error) {
 	}
 	findings := doctor.Check(ctx, o)
 	if cmd.Context().Err() != nil {
-		return cmd.Context().Err()
+		return fmt.Errorf("interrupted before it was done: %w", cmd.Context().Err())
 	}
 	if err := printFindings(cmd.OutOrStdout(), findings, f.asJSON); err != nil {
 		return err

@@ -8,7 +8,8 @@ type Need struct {
 	Capability string
 	// Missing lists those of its permissions that the granted ones do not give.
 	Missing func(granted []string) []string
-	// Optional capabilities are missed with a warning only.
+	// Optional capabilities are missed with a warning only, unless they lack the
+	// users themselves.
 	Optional bool
 }
 

@@ -28,7 +28,7 @@ func JudgePermissions(g Grantee, needs []Need) []Finding {
 		switch {
 		case len(lacks) == 0:
 			findings = append(findings, good(CheckPermission, "The token holds what %s needs.", n.Capability))
-		case n.Optional:
+		case n.Optional && !slices.Contains(lacks, indispensable):
 			optional.add(n.Capability, lacks)
 		default:
 			required.add(n.Capability, lacks)
@@ -51,6 +51,10 @@ func JudgePermissions(g Grantee, needs []Need) []Finding {
 	}
 	return findings
 }
+
+// indispensable is the permission without which nothing can be left out, for
+// there is no user to begin with.
+const indispensable = "User.Read.All"
 
 // missing are permissions that a token lacks, and the capabilities that need
 // some of them.

@@ -46,7 +46,7 @@ func (t *tokenTransport) Do(r *http.Request) (*http.Response, error) {
 	case err == nil || r.Context().Err() != nil:
 		return resp, err
 	case errors.As(err, &untrusted):
-		return nil, fmt.Errorf("%s: %w", notTrusted, err)
+		return nil, &untrustedError{err}
 	}
 	return nil, fmt.Errorf("%s: %w", notReached, err)
 }
@@ -77,14 +77,18 @@ func (e *passingError) Unwrap() error             { return e.error }
 func (*passingError) Temporary() bool             { return true }
 func (e *passingError) RetryAfter() time.Duration { return e.wait }
 
-// untrustedError is one that --ca-file may mend.
+// untrustedError is one that --ca-file may mend, and another try does not.
 type untrustedError struct{ error }
 
-var _ doctor.Untrusted = (*untrustedError)(nil)
+var (
+	_ doctor.Untrusted            = (*untrustedError)(nil)
+	_ interface{ NonRetriable() } = (*untrustedError)(nil) // as azcore asks
+)
 
 func (e *untrustedError) Error() string { return notTrusted + "; name its authority by --ca-file" }
 func (e *untrustedError) Unwrap() error { return e.error }
 func (*untrustedError) Untrusted()      {}
+func (*untrustedError) NonRetriable()   {}
 
 func describeTokenError(err error) error {
 	if strings.Contains(err.Error(), notTrusted) {

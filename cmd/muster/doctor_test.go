@@ -187,8 +187,9 @@ func TestTheWorkerLooksAtItsToken(t *testing.T) {
 	o := serveOnline(t, contoso, tenant.Cloud{contoso, fabrikam})
 	l := startLocal(t, "--users", "0")
 	queue := []string{"MUSTER_SERVICEBUS=" + l.ServiceBus, "MUSTER_QUEUE=commands"}
-	w := start(t, append(append(o.env(withSecret...)[:3:3], o.env(withSecret...)[4:]...), queue...), nil, "worker", "--allow", "phones,mfa-state")
-	w.stderr.waitFor(t, "muster doctor: The token lacks Policy.Read.All, Policy.ReadWrite.AuthenticationMethod, for mfa-state.")
+	scope := writeFile(t, "scope.yaml", "exclude:\n  - name: administrators\n    admins: true\n")
+	w := start(t, append(append(o.env(withSecret...)[:3:3], o.env(withSecret...)[4:]...), queue...), nil, "worker", "--allow", "phones,mfa-state", "--scope", scope)
+	w.stderr.waitFor(t, "muster doctor: The token lacks Policy.Read.All, Policy.ReadWrite.AuthenticationMethod, RoleManagement.Read.Directory, for mfa-state, the scope.")
 	if strings.Contains(w.stderr.String(), "for phones") {
 		t.Errorf("the home tenant lacks nothing for phones:\n%s", w.stderr.String())
 	}

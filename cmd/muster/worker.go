@@ -73,13 +73,17 @@ func (f *workFlags) reporter(p *process, counts *tally) (report reporter, closeF
 	return both(counts.report, file.report), file.close, nil
 }
 
-// startCheckup begins the checks of muster doctor for what commands may ask for,
-// with the home tenant where one is named. A simulated tenant without tokens is
-// not worth it.
-func (f *workFlags) startCheckup(ctx context.Context, p *process, client *graphclient.Client, home string) {
+// startCheckup begins the checks of muster doctor for what commands may ask for
+// and what the scope reads, with the home tenant where one is named. A simulated
+// tenant without tokens is not worth it.
+func (f *workFlags) startCheckup(ctx context.Context, p *process, client *graphclient.Client, scope *worker.Scope, home string) {
 	needs, err := needsOf(f.allow)
 	if err != nil || !client.NeedsToken() { // worker.New says what is wrong with --allow
 		return
+	}
+	if scope != nil {
+		read := worker.Capability{Name: "the scope", Permissions: scope.Permissions()}
+		needs = append(needs, doctor.Need{Capability: read.Name, Missing: read.Missing})
 	}
 	end, err := p.credential.certificateEnd()
 	if err != nil {
@@ -185,7 +189,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		return nil, nil, errors.Join(err, source.Close(context.WithoutCancel(ctx)))
 	}
 	opts.Ledger = keep
-	f.startCheckup(ctx, p, client, p.credential.tenantID)
+	f.startCheckup(ctx, p, client, opts.Scope, p.credential.tenantID)
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

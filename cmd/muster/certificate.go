@@ -110,10 +110,7 @@ func readKey(block *pem.Block, password string) (key crypto.PrivateKey, err erro
 		if password == "" {
 			return nil, errors.New("the private key is encrypted: " + givePassword)
 		}
-		if key, err = pkcs8.ParsePKCS8PrivateKey(block.Bytes, []byte(password)); err != nil {
-			return nil, errors.New("the private key can't be decrypted, so the password is wrong: " + givePassword)
-		}
-		return key, nil
+		return decryptKey(block.Bytes, password)
 	case "RSA PRIVATE KEY":
 		key, err = x509.ParsePKCS1PrivateKey(block.Bytes)
 	case "EC PRIVATE KEY":
@@ -123,6 +120,21 @@ func readKey(block *pem.Block, password string) (key crypto.PrivateKey, err erro
 	}
 	if err != nil {
 		return nil, fmt.Errorf("parse private key: %w", err)
+	}
+	return key, nil
+}
+
+// decryptKey decrypts a key in PKCS #8. The library panics at data that is not
+// made of whole blocks, which only a damaged file holds.
+func decryptKey(der []byte, password string) (key crypto.PrivateKey, err error) {
+	defer func() {
+		if recover() != nil {
+			key, err = nil, errors.New("the private key can't be decrypted: the file is damaged")
+		}
+	}()
+	key, err = pkcs8.ParsePKCS8PrivateKey(der, []byte(password))
+	if err != nil {
+		return nil, errors.New("the private key can't be decrypted, so the password is wrong: " + givePassword)
 	}
 	return key, nil
 }

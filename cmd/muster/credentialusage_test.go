@@ -2,6 +2,8 @@ package main_test
 
 import (
 	"crypto/x509"
+	"crypto/x509/pkix"
+	"encoding/asn1"
 	"encoding/pem"
 	"strings"
 	"testing"
@@ -16,6 +18,25 @@ func ellipticPEM(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return ca + string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
+}
+
+// damagedKeyPEM is an encrypted key whose last byte is lost.
+func damagedKeyPEM(t *testing.T) string {
+	t.Helper()
+	block, _ := pem.Decode([]byte(encryptedKeyPEM(t, "invented")))
+	var encrypted struct {
+		Algorithm pkix.AlgorithmIdentifier
+		Data      []byte
+	}
+	if _, err := asn1.Unmarshal(block.Bytes, &encrypted); err != nil {
+		t.Fatal(err)
+	}
+	encrypted.Data = encrypted.Data[:len(encrypted.Data)-1]
+	der, err := asn1.Marshal(encrypted)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: block.Type, Bytes: der}))
 }
 
 func TestCredentialUsage(t *testing.T) {
@@ -53,6 +74,7 @@ func TestCredentialUsage(t *testing.T) {
 		{"elliptic key", nil, withCertificate(writeFile(t, "ec.pem", ellipticPEM(t))), 1, []string{"not RSA"}},
 		{"encrypted key without a password", nil, withCertificate(encrypted), 1, []string{"is encrypted", "MUSTER_CERTIFICATE_PASSWORD"}},
 		{"encrypted key and a wrong password", []string{"MUSTER_CERTIFICATE_PASSWORD=x"}, withCertificate(encrypted), 1, []string{"the password is wrong"}},
+		{"encrypted key, damaged", []string{"MUSTER_CERTIFICATE_PASSWORD=invented"}, withCertificate(writeFile(t, "damaged.pem", certificatePEM+damagedKeyPEM(t))), 1, []string{"is damaged"}},
 		{"key encrypted in the old way", []string{"MUSTER_CERTIFICATE_PASSWORD=x"}, withCertificate(oldDress), 1, []string{"openssl pkcs8 -topk8"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {

@@ -20,8 +20,9 @@ $(BIN): $(SOURCES)
 run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; results in out/
 	@./examples/run.sh
 
+# The tests through the binary wait far more than they compute, hence -parallel.
 test: vet chromium ## vet and run all tests with the race detector
-	$(GO) test -race -timeout 8m ./...
+	$(GO) test -race -parallel 8 -timeout 8m ./...
 
 vet: ## check formatting, run go vet
 	@unformatted=$$(gofmt -l .); \

@@ -20,15 +20,18 @@ type Options struct {
 	// Application is its id, where it is known without a token. It goes into the
 	// commands that mend something.
 	Application string
-	// ManagedIdentity says that the credential is one.
-	ManagedIdentity bool
+	// Credential is its kind, as --credential names it, and CredentialError why
+	// there is none to be had. Graph may be nil then.
+	Credential      string
+	CredentialError error
 	// CertificateEnd is the end of the certificate in use, the zero time where
 	// there is none.
 	CertificateEnd time.Time
 	// Clock asks the service for the time.
 	Clock func(context.Context) (time.Time, error)
-	// Queue is the queue's name; Listen and Send knock at it.
-	Queue        string
+	// Listen and Send knock at the queue; QueueError is why nobody could.
+	Queue        Queue
+	QueueError   error
 	Listen, Send func(context.Context) (Reach, error)
 	// Now is the local clock. Nil means time.Now.
 	Now func() time.Time
@@ -44,14 +47,23 @@ func Check(ctx context.Context, o Options) []Finding {
 	if o.Clock != nil {
 		findings = append(findings, checkClock(ctx, o))
 	}
+	if o.CredentialError != nil {
+		findings = append(findings, JudgeCredential(o.CredentialError, o.Credential))
+	}
 	if !o.CertificateEnd.IsZero() {
-		findings = append(findings, JudgeExpiry("The certificate in use", o.CertificateEnd, o.Now()))
+		findings = append(findings, JudgeExpiry("The certificate in use", o.CertificateEnd, o.Now(), newCertificate))
 	}
 	for _, tenant := range o.Tenants {
+		if o.Graph == nil {
+			break
+		}
 		for _, f := range checkTenant(ctx, o, tenant) {
 			f.Tenant = tenant
 			findings = append(findings, f)
 		}
+	}
+	if o.QueueError != nil {
+		findings = append(findings, JudgeNamespace(o.QueueError))
 	}
 	there := true
 	if o.Listen != nil {
@@ -81,7 +93,11 @@ func checkClock(ctx context.Context, o Options) Finding {
 	before := o.Now()
 	remote, err := o.Clock(ctx)
 	if err != nil {
-		return Finding{Check: CheckClock, Severity: Note, What: "The clock could not be compared with that of Microsoft Graph: " + sentence(err)}
+		return Finding{
+			Check: CheckClock, Severity: Note, What: "The clock could not be compared with that of Microsoft Graph: " + sentence(err),
+			Why:     "Microsoft Graph was not reached: check the network, the proxy (HTTPS_PROXY), --graph and --ca-file.",
+			Command: "curl -sSI https://graph.microsoft.com (or the address of --graph)",
+		}
 	}
 	// The service has told its time somewhere between the two moments.
 	return JudgeClock(before.Add(o.Now().Sub(before)/2), remote)
@@ -98,35 +114,28 @@ func checkTenant(ctx context.Context, o Options, tenant string) (findings []Find
 			return findings
 		}
 	}
-	findings = append(findings, CheckGraphCalls(ctx, d, o.Needs)...)
+	findings = append(findings, CheckGraphCalls(ctx, d, o.grantee(access), o.Needs, o.Now())...)
 	if access.Application == "" || access.Delegated {
 		return findings
 	}
 	defer func() { findings = named(findings, access.Application) }()
 	credentials, err := d.ApplicationCredentials(ctx, access.Application)
 	if err != nil {
-		return append(findings, JudgeCredentialsUnread(err))
+		return append(findings, JudgeCredentialsUnread(o.grantee(access), err))
 	}
-	return append(findings, JudgeCredentials(credentials, o.Now())...)
+	return append(findings, JudgeCredentials(credentials, o.Credential, o.Now())...)
 }
 
 func checkToken(ctx context.Context, o Options, d *graphclient.Directory) ([]Finding, graphclient.Access) {
 	access, err := d.Access(ctx)
-	findings := JudgeToken(access, err, o.Now())
+	findings := JudgeToken(access, err, o.Credential, o.Now())
 	if err != nil {
 		return findings, graphclient.Access{}
 	}
-	return append(findings, JudgePermissions(access, o.Needs, o.ManagedIdentity)...), access
+	return append(findings, JudgePermissions(o.grantee(access), o.Needs)...), access
 }
 
-// CheckTokenOf looks at nothing but the token of one tenant and what it permits.
-func CheckTokenOf(ctx context.Context, o Options, tenant string) []Finding {
-	if o.Now == nil {
-		o.Now = time.Now
-	}
-	findings, _ := checkToken(ctx, o, o.Graph.Directory(tenant))
-	for i := range findings {
-		findings[i].Tenant = tenant
-	}
-	return findings
+// grantee is whom the tenant grants permissions to.
+func (o Options) grantee(access graphclient.Access) Grantee {
+	return Grantee{Access: access, Managed: o.Credential == "managed-identity"}
 }

@@ -13,12 +13,13 @@ const (
 	expiresLate = 30 * 24 * time.Hour
 )
 
-// JudgeExpiry judges the end of one credential: a secret or a certificate.
-func JudgeExpiry(what string, end, now time.Time) Finding {
+// JudgeExpiry judges the end of one credential, a secret or a certificate, which
+// the command renews.
+func JudgeExpiry(what string, end, now time.Time, renew string) Finding {
 	left := end.Sub(now)
 	f := Finding{
 		Check: CheckExpiry, Severity: OK,
-		What: fmt.Sprintf("%s is good until %s, for %d days.", what, end.UTC().Format(time.DateOnly), int(left.Hours()/24)),
+		What: fmt.Sprintf("%s is good until %s, for %s.", what, end.UTC().Format(time.DateOnly), span(left)),
 	}
 	switch {
 	case left <= 0:
@@ -31,20 +32,32 @@ func JudgeExpiry(what string, end, now time.Time) Finding {
 		return f
 	}
 	f.Why = "With an expired credential there is no token, and every tenant is paused until it is replaced."
-	f.Portal = "Entra admin centre > App registrations > the application > Certificates & secrets"
-	f.Command = "az ad app credential reset --id APPLICATION-ID --append --years 1 (for a certificate: --cert @certificate.pem)"
+	f.Portal, f.Command = credentialsPath, renew
 	return f
 }
 
-// JudgeCredentials judges the secrets and certificates that an application has.
-// It can't be told which of them is in use, so an expired one is bad only where
-// none of its kind is left.
-func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Finding {
+// span tells how long something is, for people.
+func span(d time.Duration) string {
+	switch hours := int(d.Hours()); {
+	case hours < 2:
+		return "less than two hours"
+	case hours < 48:
+		return fmt.Sprintf("%d hours", hours)
+	default:
+		return fmt.Sprintf("%d days", hours/24)
+	}
+}
+
+// JudgeCredentials judges the secrets and certificates that an application has,
+// of which one signs in where credential is of that kind, or is the default one.
+// Which of its kind is in use can't be told, so an expired one is bad only where
+// none of them is left.
+func JudgeCredentials(c graphclient.ApplicationCredentials, credential string, now time.Time) []Finding {
 	var findings []Finding
 	for _, kind := range []struct {
-		name string
-		list []graphclient.ApplicationCredential
-	}{{"client secret", c.Secrets}, {"certificate", c.Certificates}} {
+		name, credential, renew string
+		list                    []graphclient.ApplicationCredential
+	}{{"client secret", "client-secret", newSecret, c.Secrets}, {"certificate", "certificate", newCertificate, c.Certificates}} {
 		var last *time.Time
 		expired, endless := 0, false
 		for _, one := range kind.list {
@@ -58,17 +71,21 @@ func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Fin
 				expired++
 			}
 		}
-		switch {
-		case last == nil || endless:
-		case len(kind.list) == 1:
-			findings = append(findings, JudgeExpiry("The application's "+kind.name, *last, now))
-		default:
-			findings = append(findings, JudgeExpiry(fmt.Sprintf("The last of the application's %d %ss", len(kind.list), kind.name), *last, now))
+		if last != nil && !endless {
+			what := "The application's " + kind.name
+			if len(kind.list) > 1 {
+				what = fmt.Sprintf("The last of the application's %d %ss", len(kind.list), kind.name)
+			}
+			f := JudgeExpiry(what, *last, now, kind.renew)
+			if f.Severity != OK && credential != kind.credential && credential != "default" {
+				f.Severity, f.Why = Note, "Another kind of credential is in use, so nothing depends on it here."
+			}
+			findings = append(findings, f)
 		}
 		if expired > 0 && expired < len(kind.list) {
 			findings = append(findings, Finding{
 				Check: CheckExpiry, Severity: Note, What: fmt.Sprintf("%d of the application's %d %ss are expired and can be deleted.", expired, len(kind.list), kind.name),
-				Why: "What is left lying about is taken for what is in use.", Portal: "Entra admin centre > App registrations > the application > Certificates & secrets",
+				Why: "What is left lying about is taken for what is in use.", Portal: credentialsPath,
 			})
 		}
 	}
@@ -76,7 +93,7 @@ func JudgeCredentials(c graphclient.ApplicationCredentials, now time.Time) []Fin
 }
 
 // JudgeCredentialsUnread judges why the application could not be read.
-func JudgeCredentialsUnread(err error) Finding {
+func JudgeCredentialsUnread(g Grantee, err error) Finding {
 	f := Finding{
 		Check: CheckExpiry, Severity: Note, What: "When the application's secrets and certificates expire was not seen: " + sentence(err),
 		Why: "Muster can warn of an end that is near only where it may read the application.",
@@ -84,7 +101,7 @@ func JudgeCredentialsUnread(err error) Finding {
 	switch graphclient.KindOf(err) {
 	case graphclient.KindForbidden:
 		f.What = "When the application's secrets and certificates expire can't be seen without the permission Application.Read.All."
-		f.Portal = consentPath
+		f.Portal, f.Command = g.portal(), g.grant([]string{"Application.Read.All"})
 	case graphclient.KindNotFound:
 		f.What = "When the application's secrets and certificates expire can't be seen: it is registered in another tenant, or is a managed identity."
 		f.Why = "Run muster doctor with --tenant for the application's home tenant to see it."

@@ -45,6 +45,7 @@ const placeholder = "APPLICATION-ID"
 
 // The checks.
 const (
+	CheckCredential  = "credential"
 	CheckToken       = "token"
 	CheckPermission  = "permission"
 	CheckExpiry      = "expiry"

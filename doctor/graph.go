@@ -3,90 +3,21 @@ package doctor
 import (
 	"context"
 	"fmt"
-	"net/http"
-	"slices"
+	"strings"
+	"time"
 
 	"github.com/muster-mfa/muster/graphclient"
 )
 
-// probe is one read that shows whether an endpoint answers the application.
-type probe struct {
-	// path is the endpoint as it is told of.
-	path    string
-	version graphclient.Version
-	// capabilities use it; nil stands for all.
-	capabilities []string
-	// permission is the least one that gives it.
-	permission string
-	check      string
-	read       func(ctx context.Context, d *graphclient.Directory, user string) error
-}
-
-// CapabilityReport is the capability of muster report, which no worker has.
-const CapabilityReport = "report"
-
-// probes lists the endpoints that the capabilities read. They are read of one
-// user, of whom nothing is kept.
-var probes = []probe{
-	{
-		path: "/users/{id}/authentication/phoneMethods", version: graphclient.V1, check: CheckGraph, permission: "UserAuthMethod-Phone.Read.All",
-		capabilities: []string{"phones", "sms-sign-in", "default-method", "authenticator", CapabilityReport},
-		read: func(ctx context.Context, d *graphclient.Directory, user string) error {
-			_, err := d.Phones(ctx, user)
-			return err
-		},
-	},
-	{
-		path: "/users/{id}/authentication/requirements", version: graphclient.Beta, check: CheckGraph, permission: "Policy.Read.All",
-		capabilities: []string{"mfa-state", CapabilityReport},
-		read: func(ctx context.Context, d *graphclient.Directory, user string) error {
-			_, err := d.PerUserMFAState(ctx, user)
-			return err
-		},
-	},
-	{
-		path: "/users/{id}/authentication/signInPreferences", version: graphclient.Beta, check: CheckGraph, permission: "UserAuthenticationMethod.Read.All",
-		capabilities: []string{"default-method", "authenticator", CapabilityReport},
-		read: func(ctx context.Context, d *graphclient.Directory, user string) error {
-			_, err := d.SignInPreferences(ctx, user)
-			return err
-		},
-	},
-	{
-		path: "/users/{id}/authentication/microsoftAuthenticatorMethods", version: graphclient.V1, check: CheckGraph, permission: "UserAuthMethod-MicrosoftAuthApp.Read.All",
-		capabilities: []string{"default-method", "authenticator", CapabilityReport},
-		read: func(ctx context.Context, d *graphclient.Directory, user string) error {
-			_, err := d.AuthenticatorMethods(ctx, user)
-			return err
-		},
-	},
-	{
-		path: registrationReport, version: graphclient.V1, check: CheckLicence, permission: "AuditLog.Read.All",
-		capabilities: []string{CapabilityReport},
-		read: func(ctx context.Context, d *graphclient.Directory, _ string) error {
-			replies, err := d.Batch(ctx, graphclient.V1, []graphclient.Part{{Method: http.MethodGet, Path: registrationReport + "?$top=1"}})
-			if err != nil {
-				return err
-			}
-			return replies[0].Err
-		},
-	},
-}
-
-const (
-	listUsers          = "/users?$top=1"
-	registrationReport = "/reports/authenticationMethods/userRegistrationDetails"
-)
-
 // CheckGraphCalls reads one user and, of that user, what the capabilities need.
-func CheckGraphCalls(ctx context.Context, d *graphclient.Directory, needs []Need) []Finding {
+func CheckGraphCalls(ctx context.Context, d *graphclient.Directory, g Grantee, needs []Need, now time.Time) []Finding {
 	user, found := "", false
 	var err error
 	for u, e := range d.Users(ctx, graphclient.UsersQuery{Select: []string{"id"}, PageSize: 1}) {
 		user, found, err = u.ID, e == nil, e
 		break
 	}
-	findings := []Finding{JudgeCall(listUsers, graphclient.V1, "User.Read.All", CheckGraph, false, err)}
+	findings := []Finding{g.judge(needs, listUsers, err)}
 	if err != nil {
 		return findings
 	}
@@ -99,55 +30,97 @@ func CheckGraphCalls(ctx context.Context, d *graphclient.Directory, needs []Need
 	for _, p := range probes {
 		used, optional := p.usedBy(needs)
 		if used {
-			findings = append(findings, JudgeCall(p.path, p.version, p.permission, p.check, optional, p.read(ctx, d, user)))
+			p.Optional = optional
+			findings = append(findings, g.judge(needs, p.Call, p.read(ctx, d, user, now)))
 		}
 	}
 	return findings
 }
 
-// usedBy tells whether one of the capabilities reads the endpoint, and whether
-// only optional ones do.
-func (p probe) usedBy(needs []Need) (used, optional bool) {
-	optional = true
+// judge judges what came of a read, and makes a note of a refusal whose missing
+// permission has a finding of its own.
+func (g Grantee) judge(needs []Need, c Call, err error) Finding {
+	f := JudgeCall(c, g, err)
+	if graphclient.KindOf(err) != graphclient.KindForbidden || g.Application == "" || holds(g.Permissions, c.Accepted) {
+		return f
+	}
 	for _, n := range needs {
-		if slices.Contains(p.capabilities, n.Capability) {
-			used, optional = true, optional && n.Optional
+		if holds(n.Missing(g.Permissions), c.Accepted) {
+			return Finding{
+				Check: c.Check, Severity: Note, What: fmt.Sprintf("GET /%s%s is refused (403).", c.Version, c.Path),
+				Why: "The token lacks a permission for it, as said above.",
+			}
 		}
 	}
-	return used, optional
+	return f
 }
 
 // JudgeCall judges what came of a read.
-func JudgeCall(path string, v graphclient.Version, permission, check string, optional bool, err error) Finding {
-	call := fmt.Sprintf("GET /%s%s", v, path)
-	f := Finding{Check: check, Severity: Error, What: fmt.Sprintf("%s failed: %v.", call, err)}
-	if optional {
+func JudgeCall(c Call, g Grantee, err error) Finding {
+	call := fmt.Sprintf("GET /%s%s", c.Version, c.Path)
+	f := Finding{Check: c.Check, Severity: Error, What: fmt.Sprintf("%s failed: %s", call, sentenceOf(err)), Why: "A run would meet the same.", Command: "muster doctor --log-level debug … (and the request-id for Microsoft's support)"}
+	if c.Optional {
 		f.Severity = Warning
 	}
 	switch graphclient.KindOf(err) {
 	case graphclient.KindNone:
 		if err == nil {
-			return good(check, "%s is answered.", call)
+			return good(c.Check, "%s is answered.", call)
 		}
 	case graphclient.KindForbidden:
-		f.What = fmt.Sprintf("%s is refused (403): the permission %s is missing.", call, permission)
-		f.Why = "Commands that need it pause the tenant until it is granted."
-		f.Portal = consentPath
+		return forbidden(f, call, c, g, err)
 	case graphclient.KindLicence:
 		f.Check, f.Severity = CheckLicence, Warning
 		f.What = fmt.Sprintf("%s is refused for want of a licence (Microsoft Entra ID P1).", call)
-		f.Why = "muster report then lacks registration details; writing methods needs no such licence. A B2C tenant can't be managed this way."
+		f.Why = "muster report then lacks registration details and sign-ins; writing methods needs no such licence. A B2C tenant can't be managed this way."
 		f.Portal = "Microsoft 365 admin centre > Billing > Purchase services > Microsoft Entra ID P1"
+		f.Command = `az rest --url "https://graph.microsoft.com/v1.0/subscribedSkus?\$select=skuPartNumber" (lists the licences that the tenant has)`
 	case graphclient.KindUnauthorized:
-		f.What = fmt.Sprintf("%s is refused (401): %v.", call, err)
-		f.Why = "Microsoft Graph does not take the token: it is for another API or cloud (--graph, --cloud), or the clock is wrong."
+		f.What = fmt.Sprintf("%s is refused (401): %s", call, sentenceOf(err))
+		f.Why = "Microsoft Graph does not take the token: it is for another API or cloud, or the clock is wrong."
+		f.Portal = "Microsoft Graph documentation > National cloud deployments, for the addresses"
+		f.Command = "muster doctor --cloud usgov (or dod, china, global), without --graph and --authority"
 	case graphclient.KindNotFound, graphclient.KindInvalid:
-		if v == graphclient.Beta {
-			f.What = fmt.Sprintf("%s is not there: %v.", call, err)
-			f.Why = "The beta version of Microsoft Graph lacks it in this cloud, or has changed; what needs it can't be done."
+		if c.Version == graphclient.Beta {
+			f.What = fmt.Sprintf("%s is not there: %s", call, sentenceOf(err))
+			f.Why = "The beta version of Microsoft Graph lacks it in this cloud, or has changed; what needs it can't be done. Per-user MFA state and default method are in beta only."
+			f.Portal = "Microsoft Graph documentation > Beta, for the clouds that have it"
+			f.Command = "muster worker --allow phones,sms-sign-in … (which need no beta)"
 		}
 	case graphclient.KindTransient, graphclient.KindThrottled:
-		f.Why = "Microsoft Graph was not reached, or not as itself: check the network, the proxy, --graph and --ca-file."
+		f.Why = "Microsoft Graph was not reached, or not as itself: check the network, the proxy (HTTPS_PROXY), --graph and --ca-file."
+		f.Command = "curl -sSI https://graph.microsoft.com (or the address of --graph)"
 	}
 	return f
+}
+
+// forbidden judges a 403 by what the token holds.
+func forbidden(f Finding, call string, c Call, g Grantee, err error) Finding {
+	f.Why = "Commands that need it pause the tenant until it is granted."
+	if c.Optional {
+		f.Why = "What needs it is left out until it is granted."
+	}
+	f.Portal, f.Command = g.portal(), g.grant(c.Accepted[:1])
+	if !holds(g.Permissions, c.Accepted) {
+		f.What = fmt.Sprintf("%s is refused (403): the permission %s is missing.", call, c.Accepted[0])
+		return f
+	}
+	f.What = fmt.Sprintf("%s is refused (403), although the token holds a permission for it: %s", call, sentenceOf(err))
+	if g.Delegated {
+		f.Why += " A person needs a role beside the permission: Authentication Administrator for methods, Global Reader or Reports Reader for reports."
+		f.Portal = "Entra admin centre > Roles & admins > the role > Add assignments"
+		f.Command = `az rest --method POST --url https://graph.microsoft.com/v1.0/roleManagement/directory/roleAssignments --body '{"principalId":"USER-ID","roleDefinitionId":"ROLE-ID","directoryScopeId":"/"}'`
+		return f
+	}
+	f.Why += " Consent of the last minutes may not count everywhere yet; else give the request-id to Microsoft's support."
+	f.Portal = "Entra admin centre > Enterprise applications > the application > Permissions, for what was really granted"
+	f.Command = strings.ReplaceAll(`az rest --url "https://graph.microsoft.com/v1.0/servicePrincipals(appId='APPLICATION-ID')/appRoleAssignments"`, placeholder, g.Application)
+	return f
+}
+
+func sentenceOf(err error) string {
+	if err == nil {
+		return ""
+	}
+	return sentence(err)
 }

@@ -1,5 +1,7 @@
 package doctor
 
+import "slices"
+
 // Reach is what came of knocking at a queue.
 type Reach int
 
@@ -11,41 +13,79 @@ const (
 	Unreachable
 )
 
-// JudgeListen judges whether a worker can receive from the queue.
-func JudgeListen(queue string, r Reach, err error) Finding {
-	return judgeQueue(CheckQueueListen, queue, "received from", "Azure Service Bus Data Receiver", "Listen", r, err)
+// The rights on a queue.
+const (
+	RightListen = "listen"
+	RightSend   = "send"
+)
+
+// Queue is the one that was knocked at.
+type Queue struct {
+	Name string
+	// Key says that a shared access key knocks, and no identity.
+	Key bool
+	// Rights are those that are needed; the lack of another one is worth a note.
+	Rights []string
 }
 
-// JudgeSend judges whether muster load and muster publish can send to the queue.
-// A worker needs no such right, so a lack of it is worth a note.
-func JudgeSend(queue string, r Reach, err error) Finding {
-	f := judgeQueue(CheckQueueSend, queue, "sent to", "Azure Service Bus Data Sender", "Send", r, err)
-	if r == QueueForbidden {
-		f.Severity = Note
-		f.Why = "Only muster load and muster publish send; a worker does well without."
+// JudgeListen judges whether a worker can receive from the queue.
+func JudgeListen(q Queue, r Reach, err error) Finding {
+	f := q.judge(CheckQueueListen, "received from", "Azure Service Bus Data Receiver", "Listen", r, err)
+	if r == QueueForbidden && !slices.Contains(q.Rights, RightListen) {
+		f.Severity, f.Why = Note, "Only muster worker and muster deadletter receive; muster load and muster publish do well without."
 	}
 	return f
 }
 
-func judgeQueue(check, queue, done, role, right string, r Reach, err error) Finding {
+// JudgeSend judges whether muster load and muster publish can send to the queue.
+func JudgeSend(q Queue, r Reach, err error) Finding {
+	f := q.judge(CheckQueueSend, "sent to", "Azure Service Bus Data Sender", "Send", r, err)
+	if r == QueueForbidden && !slices.Contains(q.Rights, RightSend) {
+		f.Severity, f.Why = Note, "Only muster load and muster publish send; a worker does well without."
+	}
+	return f
+}
+
+// JudgeNamespace judges why a namespace can't even be knocked at.
+func JudgeNamespace(err error) Finding {
+	return Finding{
+		Check: CheckQueueListen, Severity: Error, What: "Service Bus can't be used: " + sentence(err),
+		Why:     "--servicebus takes the name of a namespace, a connection string, or @ and the name of a file that holds one.",
+		Portal:  "Azure portal > Service Bus > the namespace > Overview (host name), or Shared access policies (connection string)",
+		Command: "az servicebus namespace show --resource-group GROUP --name NAMESPACE --query serviceBusEndpoint -o tsv",
+	}
+}
+
+const namespacePath = "Azure portal > Service Bus > the namespace > "
+
+func (q Queue) judge(check, done, role, right string, r Reach, err error) Finding {
 	f := Finding{Check: check, Severity: Error}
 	switch r {
 	case Reached:
-		return good(check, "The queue %s can be %s.", queue, done)
+		return good(check, "The queue %s can be %s.", q.Name, done)
 	case QueueMissing:
-		f.What = "The namespace has no queue " + queue + "."
+		f.What = "The namespace has no queue " + q.Name + "."
 		f.Why = "The worker ends at once with a queue that is not there."
-		f.Portal = "Azure portal > Service Bus > the namespace > Queues > + Queue"
-		f.Command = "az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + queue + " --lock-duration PT1M --max-delivery-count 100"
+		f.Portal = namespacePath + "Queues > + Queue"
+		f.Command = "az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " --lock-duration PT1M --max-delivery-count 100"
 	case QueueForbidden:
-		f.What = "The queue " + queue + " can't be " + done + ": the right " + right + " is missing."
-		f.Why = "Azure Service Bus refuses the identity or the key."
-		f.Portal = "Azure portal > Service Bus > the namespace > Queues > " + queue + " > Access control (IAM) > Add role assignment > " + role
-		f.Command = `az role assignment create --assignee APPLICATION-ID --role "` + role + `" --scope $(az servicebus queue show --resource-group GROUP --namespace-name NAMESPACE --name ` + queue + ` --query id -o tsv)`
+		f.What = "The queue " + q.Name + " can't be " + done + ": the right " + right + " is missing"
+		if q.Key {
+			f.What += ", or the key is wrong."
+			f.Why = "Azure Service Bus refuses the key of the connection string."
+			f.Portal = namespacePath + "Queues > " + q.Name + " > Shared access policies > + Add > " + right
+			f.Command = "az servicebus queue authorization-rule create --resource-group GROUP --namespace-name NAMESPACE --queue-name " + q.Name + " --name muster --rights " + right
+			return f
+		}
+		f.What += "."
+		f.Why = "Azure Service Bus refuses the identity. A role that was assigned counts after some minutes."
+		f.Portal = namespacePath + "Queues > " + q.Name + " > Access control (IAM) > Add role assignment > " + role
+		f.Command = `az role assignment create --assignee APPLICATION-ID --role "` + role + `" --scope $(az servicebus queue show --resource-group GROUP --namespace-name NAMESPACE --name ` + q.Name + ` --query id -o tsv)`
 	default:
 		f.What = "Service Bus was not reached: " + sentence(err)
-		f.Why = "Check the namespace's name, the network, and that port 5671 is open."
-		f.Portal = "Azure portal > Service Bus > the namespace > Networking"
+		f.Why = "Check the namespace's name, the network, and that port 5671 is open: no HTTP proxy carries AMQP."
+		f.Portal = namespacePath + "Networking"
+		f.Command = "az servicebus namespace network-rule-set show --resource-group GROUP --namespace-name NAMESPACE"
 	}
 	return f
 }

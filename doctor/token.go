@@ -1,20 +1,20 @@
 package doctor
 
 import (
+	"context"
 	"errors"
-	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"github.com/muster-mfa/muster/graphclient"
 )
 
-// JudgeToken judges what came of asking for a token.
-func JudgeToken(a graphclient.Access, err error, now time.Time) []Finding {
+// JudgeToken judges what came of asking for a token with the kind of credential
+// that --credential names.
+func JudgeToken(a graphclient.Access, err error, credential string, now time.Time) []Finding {
 	switch {
 	case err != nil:
-		return []Finding{refusedToken(err)}
+		return []Finding{refusedToken(err, credential)}
 	case a.Application == "":
 		return []Finding{{
 			Check: CheckToken, Severity: Note, What: "The token can't be read, so its permissions are not known.",
@@ -31,142 +31,121 @@ func JudgeToken(a graphclient.Access, err error, now time.Time) []Finding {
 		findings = append(findings, Finding{
 			Check: CheckToken, Severity: Warning, What: "The token is a person's, not the application's own.",
 			Why:     "A run of hours ends when the sign-in does, and the person needs the role Authentication Administrator or, for administrators' methods, Privileged Authentication Administrator.",
-			Portal:  "Entra admin centre > App registrations > the application > Certificates & secrets",
+			Portal:  credentialsPath,
 			Command: "muster worker --credential certificate --certificate-file FILE …",
 		})
 	}
 	return findings
 }
 
+// remedy is how something is mended.
+type remedy struct{ why, portal, command string }
+
+const credentialsPath = "Entra admin centre > App registrations > the application > Certificates & secrets"
+
+// byCode are the remedies of the token service's errors.
+var byCode = map[string]remedy{
+	"AADSTS7000215": {"The secret that was sent is none of the application's: it is the secret's value that counts, not its id, and it is shown once, when the secret is made.", credentialsPath, newSecret},
+	"AADSTS7000222": {"", credentialsPath, newSecret},
+	"AADSTS700027":  {"", credentialsPath, newCertificate},
+	"AADSTS1000502": {"", credentialsPath, newCertificate},
+	"AADSTS700024":  {"The clock of this machine may be wrong, or the token in --federated-token-file is old.", "", "timedatectl set-ntp true (on Windows: w32tm /resync)"},
+	"AADSTS700016": {
+		"It takes the application (client) id, not the object id, and the application has to be in this tenant: in another one than its home it is there once an administrator has consented.",
+		"Entra admin centre > App registrations > the application > Overview; for another tenant, its administrator opens https://login.microsoftonline.com/TENANT/adminconsent?client_id=APPLICATION-ID", "az ad sp create --id APPLICATION-ID",
+	},
+	"AADSTS7000229": {"The application has no enterprise application in this tenant.", "Entra admin centre > App registrations > the application > Overview > Managed application in local directory > Create", "az ad sp create --id APPLICATION-ID"},
+	"AADSTS7000112": {"", "Entra admin centre > Enterprise applications > the application > Properties > Enabled for users to sign-in", "az ad sp update --id APPLICATION-ID --set accountEnabled=true"},
+	"AADSTS7000218": {"A person signs in to a public client.", "Entra admin centre > App registrations > the application > Authentication > Allow public client flows", "az ad app update --id APPLICATION-ID --is-fallback-public-client true"},
+	"AADSTS700211":  federated, "AADSTS700212": federated, "AADSTS700213": federated, "AADSTS50027": federated,
+	"AADSTS65001":  {"Nobody has consented to what the application asks for.", "Entra admin centre > App registrations > the application > API permissions > Grant admin consent", "az ad app permission admin-consent --id APPLICATION-ID"},
+	"AADSTS90002":  {"The tenant's id or domain is misspelt, or the tenant is in another cloud (--cloud).", "Entra admin centre > Overview > Tenant ID", "az account show --query tenantId -o tsv"},
+	"AADSTS500011": {"--graph, --cloud and --authority do not belong together: the token service knows no API at that address.", "Microsoft Graph documentation > National cloud deployments, for the addresses", "muster doctor --cloud usgov (or dod, china, global), without --graph and --authority"},
+	"AADSTS50049":  {"Microsoft's token service does not vouch for that host.", "Microsoft Graph documentation > National cloud deployments, for the addresses", "muster doctor --cloud usgov (or dod, china, global), without --authority"},
+	"AADSTS53003":  {"", "Entra admin centre > Protection > Conditional Access > Policies, and Monitoring & health > Sign-in logs for the policy that blocks", "az rest --url https://graph.microsoft.com/v1.0/identity/conditionalAccess/policies"},
+	"AADSTS50034":  {"", "Entra admin centre > Users", "az ad user list --filter \"startswith(userPrincipalName,'NAME')\""},
+}
+
+const (
+	newSecret      = "az ad app credential reset --id APPLICATION-ID --append --years 1"
+	newCertificate = "az ad app credential reset --id APPLICATION-ID --append --cert @certificate.pem"
+)
+
+var federated = remedy{
+	"The application trusts tokens of one issuer for one subject and audience, each letter for letter; a service account is system:serviceaccount:NAMESPACE:NAME.",
+	credentialsPath + " > Federated credentials", "az ad app federated-credential list --id APPLICATION-ID",
+}
+
+// byCredential are the remedies where the token service was not even asked, or
+// gave no code.
+var byCredential = map[string]remedy{
+	"client-secret":     {"", credentialsPath, newSecret},
+	"certificate":       {"Muster takes an RSA key with its certificate in one file, PEM or PFX, and the application has to know that certificate.", credentialsPath, "openssl x509 -in FILE -noout -subject -dates (of a PFX: openssl pkcs12 -in FILE -info -nokeys) shows what the file holds"},
+	"workload-identity": {"The file with the token (--federated-token-file or AZURE_FEDERATED_TOKEN_FILE) is there only in a pod with the label azure.workload.identity/use and an annotated service account.", credentialsPath + " > Federated credentials", "kubectl describe pod POD"},
+	"managed-identity":  {"Only a machine of Azure has one, once it is turned on; a user-assigned one is chosen by --client-id.", "Azure portal > the machine, app or cluster > Identity", "az identity list --query \"[].{name:name,clientId:clientId}\""},
+	"device-code":       {"Somebody has to open the address that was printed and enter the code, within 15 minutes.", "Entra admin centre > App registrations > the application > Authentication > Allow public client flows", "az ad app update --id APPLICATION-ID --is-fallback-public-client true"},
+	"azure-cli":         {"The Azure CLI is asked: it has to be installed and signed in to this tenant.", "", "az login --tenant TENANT"},
+	"default":           {"Without --credential Muster takes what the environment offers: the variables AZURE_…, a workload or managed identity, or the Azure CLI.", "", "az login, or muster doctor --credential client-secret --tenant-id TENANT --client-id APPLICATION-ID"},
+}
+
+// Untrusted is implemented by a credential's error for a token service whose
+// certificate is signed by nobody that is trusted.
+type Untrusted interface{ Untrusted() }
+
 // refusedToken judges why there is no token.
-func refusedToken(err error) Finding {
-	f := Finding{
-		Check: CheckToken, Severity: Error, What: "There is no token: " + sentence(err),
-		Why:    "Without a token every call fails; the worker pauses the tenant and waits.",
-		Portal: "Entra admin centre > App registrations > the application > Overview and Certificates & secrets",
-	}
+func refusedToken(err error, credential string) Finding {
+	f := Finding{Check: CheckToken, Severity: Error, What: "There is no token: " + tokenText(err), Why: "Without a token every call fails; the worker pauses the tenant and waits."}
 	e, ok := errors.AsType[*graphclient.Error](err)
+	var untrusted Untrusted
 	switch {
-	case !ok:
+	case errors.As(err, &untrusted):
+		f.Why += " A proxy that looks into TLS signs with an authority of its own: trust that one."
+		f.Command = "muster doctor --ca-file authority.pem …"
 		return f
-	case e.Kind == graphclient.KindTransient:
-		f.Why = "The token service was not reached or is busy: check the network, the proxy and --authority, and try again."
-		f.Portal = ""
-	case e.Code == "":
-		f.Why += " Without --credential Muster takes what the environment offers: the variables AZURE_…, a workload or managed identity, or the Azure CLI."
-		f.Command = "az login, or muster doctor --credential client-secret --tenant-id TENANT --client-id APPLICATION-ID"
+	case errors.Is(err, context.DeadlineExceeded):
+		f.What = "There is no token: it did not come within --timeout."
+		f.Why = "The token service did not answer, or nobody has entered the device code yet."
+		f.Command = "muster doctor --timeout 5m …"
+		return f
+	case ok && e.Kind == graphclient.KindTransient:
+		f.Why = "The token service was not reached or is busy: check the network, the proxy (HTTPS_PROXY), --authority and --ca-file, and try again."
+		f.Command = "curl -sSI https://login.microsoftonline.com (or the address of --authority)"
+		return f
 	}
-	switch e.Code {
-	case "AADSTS7000215", "AADSTS7000222":
-		f.Command = "az ad app credential reset --id APPLICATION-ID --append --years 1"
-	case "AADSTS700027":
-		f.Command = "az ad app credential reset --id APPLICATION-ID --append --cert @certificate.pem"
-	case "AADSTS700016", "AADSTS7000229":
-		f.Command = "az ad sp create --id APPLICATION-ID"
-		f.Portal = "sign in as an administrator of the tenant to /adminconsent?client_id=APPLICATION-ID at the authority, or create the enterprise application"
-	case "AADSTS7000112":
-		f.Portal = "Entra admin centre > Enterprise applications > the application > Properties > Enabled for users to sign-in"
-		f.Command = "az ad sp update --id APPLICATION-ID --set accountEnabled=true"
-	case "AADSTS700211", "AADSTS700212", "AADSTS700213":
-		f.Portal = "Entra admin centre > App registrations > the application > Certificates & secrets > Federated credentials"
-		f.Command = "az ad app federated-credential list --id APPLICATION-ID"
-	case "AADSTS65001":
-		f.Portal = "Entra admin centre > App registrations > the application > API permissions > Grant admin consent"
-		f.Command = "az ad app permission admin-consent --id APPLICATION-ID"
+	r, known := remedy{}, false
+	if ok {
+		r, known = byCode[e.Code]
+		if !known && e.Code != "" {
+			r, known = remedy{"", credentialsPath, "https://login.microsoftonline.com/error?code=" + strings.TrimPrefix(e.Code, "AADSTS") + " explains the code"}, true
+		}
 	}
+	if !known {
+		r = byCredential[credential]
+	}
+	return f.with(r)
+}
+
+// JudgeCredential judges why a credential could not even be made.
+func JudgeCredential(err error, credential string) Finding {
+	f := Finding{Check: CheckCredential, Severity: Error, What: "The credential can't be used: " + sentence(err), Why: "Without a credential there is no token, and a worker does not start."}
+	return f.with(byCredential[credential])
+}
+
+func (f Finding) with(r remedy) Finding {
+	if r.why != "" {
+		f.Why += " " + r.why
+	}
+	f.Portal, f.Command = r.portal, r.command
 	return f
+}
+
+// tokenText is why there is no token, without what graphclient says around it.
+func tokenText(err error) string {
+	if e, ok := errors.AsType[*graphclient.Error](err); ok && e.Unwrap() != nil {
+		err = e.Unwrap()
+	}
+	return strings.TrimPrefix(sentence(err), "get token: ")
 }
 
 // sentence ends an error's text as a sentence.
 func sentence(err error) string { return strings.TrimRight(err.Error(), ". ") + "." }
-
-// Need is what the capabilities that are asked for demand of the token.
-type Need struct {
-	// Capability is its name.
-	Capability string
-	// Missing lists those of its permissions that the granted ones do not give.
-	Missing func(granted []string) []string
-	// Optional capabilities are missed with a warning only.
-	Optional bool
-}
-
-// JudgePermissions compares the token's permissions with what the capabilities
-// need. managed is for a managed identity, which has no registration.
-func JudgePermissions(a graphclient.Access, needs []Need, managed bool) []Finding {
-	if a.Application == "" {
-		return nil
-	}
-	if len(a.Permissions) == 0 {
-		return []Finding{{
-			Check: CheckPermission, Severity: Error, What: "The token holds no permission for Microsoft Graph at all.",
-			Why:     "No permission was added to the application, or no administrator of this tenant has consented. Every call will be refused with 403.",
-			Portal:  consentPath,
-			Command: "az ad app permission admin-consent --id " + a.Application,
-		}}
-	}
-	var findings []Finding
-	var required, optional missing
-	for _, n := range needs {
-		lacks := n.Missing(a.Permissions)
-		switch {
-		case len(lacks) == 0:
-			findings = append(findings, good(CheckPermission, "The token holds what %s needs.", n.Capability))
-		case n.Optional:
-			optional.add(n.Capability, lacks)
-		default:
-			required.add(n.Capability, lacks)
-		}
-	}
-	if len(required.permissions) > 0 {
-		findings = append(findings, required.finding(a, Error, managed))
-	}
-	if len(optional.permissions) > 0 {
-		findings = append(findings, optional.finding(a, Warning, managed))
-	}
-	return findings
-}
-
-// missing are permissions that a token lacks, and the capabilities that need
-// some of them.
-type missing struct{ permissions, capabilities []string }
-
-func (m *missing) add(capability string, permissions []string) {
-	m.capabilities = append(m.capabilities, capability)
-	for _, p := range permissions {
-		if !slices.Contains(m.permissions, p) {
-			m.permissions = append(m.permissions, p)
-		}
-	}
-}
-
-func (m *missing) finding(a graphclient.Access, s Severity, managed bool) Finding {
-	return Finding{
-		Check: CheckPermission, Severity: s,
-		What:    fmt.Sprintf("The token lacks %s, for %s.", strings.Join(m.permissions, ", "), strings.Join(m.capabilities, ", ")),
-		Why:     "Microsoft Graph refuses with 403 what a permission is for. It counts only once an administrator has consented, and in the next token.",
-		Portal:  consentPath,
-		Command: grantCommand(a, m.permissions, managed),
-	}
-}
-
-const (
-	consentPath = "Entra admin centre > App registrations > the application > API permissions > Add a permission > Microsoft Graph, then Grant admin consent"
-	// graphAppID is the application id of Microsoft Graph in every tenant.
-	graphAppID = "00000003-0000-0000-c000-000000000000"
-)
-
-// grantCommand is the line that grants permissions. The ids of the roles are
-// looked up by name: they are nowhere to be learnt by heart.
-func grantCommand(a graphclient.Access, permissions []string, managed bool) string {
-	list, kind := "appRoles", "Role"
-	if a.Delegated {
-		list, kind = "oauth2PermissionScopes", "Scope"
-	}
-	id := fmt.Sprintf(`$(az ad sp show --id %s --query "%s[?value=='$p'].id" -o tsv)`, graphAppID, list)
-	loop := "for p in " + strings.Join(permissions, " ") + "; do "
-	if managed && !a.Delegated {
-		return loop + fmt.Sprintf(`az rest --method POST --url "https://graph.microsoft.com/v1.0/servicePrincipals(appId='%s')/appRoleAssignments" --body "{\"principalId\":\"$(az ad sp show --id %s --query id -o tsv)\",\"resourceId\":\"$(az ad sp show --id %s --query id -o tsv)\",\"appRoleId\":\"%s\"}"; done`,
-			a.Application, a.Application, graphAppID, id)
-	}
-	return loop + fmt.Sprintf(`az ad app permission add --id %s --api %s --api-permissions "%s=%s"; done; az ad app permission admin-consent --id %s`, a.Application, graphAppID, id, kind, a.Application)
-}

@@ -58,6 +58,7 @@ func (e *tokenError) Unwrap() error { return e.cause }
 // platform, "Microsoft Entra authentication and authorization error codes").
 func TokenErrorMeaning(code string) string {
 	return map[string]string{
+		"AADSTS50027":   "the assertion is not a valid token",
 		"AADSTS50034":   "the account does not exist in this tenant",
 		"AADSTS50049":   "the authority is not one of Microsoft's; use --authority for one of your own",
 		"AADSTS53003":   "a Conditional Access policy blocks the sign-in",
@@ -68,12 +69,14 @@ func TokenErrorMeaning(code string) string {
 		"AADSTS500011":  "the API does not exist in this tenant, or not in this cloud",
 		"AADSTS700016":  "the application does not exist in this tenant",
 		"AADSTS700024":  "the assertion is expired or not yet valid: compare the clocks",
-		"AADSTS700027":  "the certificate is not registered with the application",
+		"AADSTS700027":  "the certificate is not registered with the application, or is expired",
 		"AADSTS700211":  "no federated credential has the assertion's issuer",
 		"AADSTS700212":  "no federated credential has the assertion's audience",
 		"AADSTS700213":  "no federated credential has the assertion's subject",
+		"AADSTS1000502": "the certificate is expired or not yet valid",
 		"AADSTS7000112": "the application is disabled",
 		"AADSTS7000215": "the client secret is wrong or was removed",
+		"AADSTS7000218": "the application does not allow public client flows, which a device code needs",
 		"AADSTS7000222": "the client secret or certificate is expired",
 		"AADSTS7000229": "the application has no service principal in this tenant",
 	}[code]

@@ -58,6 +58,8 @@ func apply(cmd *cobra.Command, p *process, name string, f *applyFlags) (err erro
 		return err
 	}
 	defer r.close(&err)
+	f.startCheckup(cmd.Context(), p, client, r.scope, "")
+	defer f.checkup.stop()
 	loaded, err := f.loadAndWork(cmd, p, name, r)
 	total := r.counts.total(newLoadSummary(f.run, loaded), client.Stats(), time.Since(started))
 	if err == nil || loaded.Rows > 0 {

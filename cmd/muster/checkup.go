@@ -1,12 +1,12 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
 
 	"github.com/muster-mfa/muster/doctor"
-	"github.com/muster-mfa/muster/graphclient"
 )
 
 const (
@@ -15,20 +15,20 @@ const (
 	checkupTimeout = 30 * time.Second
 )
 
-// checkup looks at the token of a tenant when a worker starts and when a tenant
-// is paused, and logs what is wrong with it. It never ends anything. Its zero
-// value does nothing until it is started.
+// checkup runs the checks of muster doctor when a worker starts and when a tenant
+// is paused, and logs what is wrong. It never ends anything. Its zero value does
+// nothing until it is started.
 type checkup struct {
 	ask    chan string
 	cancel context.CancelFunc
 	done   chan struct{}
 }
 
-// start begins with the home tenant, where one is named.
-func (c *checkup) start(ctx context.Context, client *graphclient.Client, needs []doctor.Need, home string, log *slog.Logger) {
+// start begins with the home tenant, where one is named. o says what to check;
+// the tenants are found as they come.
+func (c *checkup) start(ctx context.Context, o doctor.Options, home string, log *slog.Logger) {
 	ctx, c.cancel = context.WithCancel(ctx)
 	c.ask, c.done = make(chan string, 16), make(chan struct{})
-	o := doctor.Options{Graph: client, Tokens: true, Needs: needs}
 	go func() {
 		defer close(c.done)
 		looked := make(map[string]time.Time)
@@ -39,7 +39,9 @@ func (c *checkup) start(ctx context.Context, client *graphclient.Client, needs [
 			looked[tenant] = time.Now()
 			ctx, cancel := context.WithTimeout(ctx, checkupTimeout)
 			defer cancel()
-			logFindings(ctx, log, doctor.CheckTokenOf(ctx, o, tenant))
+			o := o
+			o.Tenants = []string{tenant}
+			logFindings(ctx, log, doctor.Check(ctx, o))
 		}
 		if home != "" {
 			look(home)
@@ -82,7 +84,7 @@ func logFindings(ctx context.Context, log *slog.Logger, findings []doctor.Findin
 	}
 	for _, f := range findings {
 		if f.Severity == doctor.Warning || f.Severity == doctor.Error {
-			log.WarnContext(ctx, "muster doctor: "+f.What, "check", f.Check, "severity", string(f.Severity), "tenant", f.Tenant, "mend", f.Portal)
+			log.WarnContext(ctx, "muster doctor: "+f.What, "check", f.Check, "severity", string(f.Severity), "tenant", f.Tenant, "mend", cmp.Or(f.Portal, f.Command))
 		}
 	}
 }

@@ -92,7 +92,7 @@ func addCredentialFlags(cmd *cobra.Command) {
 	f.String("client-id", "", "application (client) id")
 	f.String("client-secret-file", "", "file with the client secret; or give it in "+clientSecretVariable)
 	f.String("certificate-file", "", "file with the certificate and its private key, PEM or PFX")
-	f.String("certificate-password-file", "", "file with the password of the PFX; or give it in "+certificatePasswordVariable)
+	f.String("certificate-password-file", "", "file with the password of the PFX or of the encrypted key; or give it in "+certificatePasswordVariable)
 	f.String("federated-token-file", "", "file with the token of a workload identity; default: AZURE_FEDERATED_TOKEN_FILE")
 	f.String("authority", "", "address of the token service; default: that of --cloud")
 	f.String("ca-file", "", "file with certificates in PEM of authorities to trust besides the system's")
@@ -127,7 +127,7 @@ func (c *credentialFlags) validate() error {
 		}
 	}
 	for _, name := range []string{"client-secret-file", "certificate-file", "certificate-password-file", "federated-token-file"} {
-		if f := c.cmd.Flags().Lookup(name); f.Changed && !slices.Contains(use.takes, name) && !slices.Contains(use.needs, name) {
+		if f := c.cmd.Flags().Lookup(name); f.Value.String() != "" && !slices.Contains(use.takes, name) && !slices.Contains(use.needs, name) {
 			faults = append(faults, fmt.Errorf("--credential %s takes no --%s", c.kind, name))
 		}
 	}

@@ -26,6 +26,7 @@ import (
 	"time"
 
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/youmark/pkcs8"
 	"software.sslmate.com/src/go-pkcs12"
 
 	"github.com/muster-mfa/muster/local/tenant"
@@ -220,10 +221,22 @@ func keyPEM(t *testing.T) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: der}))
 }
 
+// encryptedKeyPEM is rsaKey, encrypted as openssl does it.
+func encryptedKeyPEM(t *testing.T, password string) string {
+	t.Helper()
+	der, err := pkcs8.MarshalPrivateKey(rsaKey(), []byte(password), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(pem.EncodeToMemory(&pem.Block{Type: "ENCRYPTED PRIVATE KEY", Bytes: der}))
+}
+
 func TestCredentials(t *testing.T) {
 	t.Parallel()
 	certificate, certificatePEM := appCertificate(t)
-	both := writeFile(t, "both.pem", certificatePEM+keyPEM(t))
+	_, otherPEM := serverCertificate(t)
+	both := writeFile(t, "both.pem", otherPEM+certificatePEM+keyPEM(t)) // the first certificate need not be the key's
+	encrypted := writeFile(t, "encrypted.pem", certificatePEM+encryptedKeyPEM(t, "invented"))
 	pfx := func(encoder *pkcs12.Encoder, password string) string {
 		content, err := encoder.Encode(rsaKey(), certificate, nil, password)
 		if err != nil {
@@ -264,6 +277,7 @@ func TestCredentials(t *testing.T) {
 		{"certificate in PFX", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD=invented", "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Modern, "invented")}, ""},
 		{"certificate in PFX with old ciphers", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD_FILE=" + password, "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Legacy, "invented")}, ""},
 		{"certificate in PFX without a password", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_FILE=" + pfx(pkcs12.Modern, "")}, ""},
+		{"certificate in PEM with an encrypted key", []string{"MUSTER_CREDENTIAL=certificate", "MUSTER_CERTIFICATE_PASSWORD=invented", "MUSTER_CERTIFICATE_FILE=" + encrypted}, ""},
 		{"workload identity", []string{"MUSTER_CREDENTIAL=workload-identity", "MUSTER_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"workload identity as Kubernetes gives it", []string{"MUSTER_CREDENTIAL=workload-identity", "AZURE_FEDERATED_TOKEN_FILE=" + token}, ""},
 		{"device code", []string{"MUSTER_CREDENTIAL=device-code"}, "enter"},
@@ -283,41 +297,6 @@ func TestCredentials(t *testing.T) {
 			}
 			if strings.Contains(r.stdout+r.stderr, appSecret) {
 				t.Error("the secret was printed")
-			}
-		})
-	}
-}
-
-func TestCredentialUsage(t *testing.T) {
-	t.Parallel()
-	pem := writeFile(t, "not.pem", "nonsense")
-	_, ca := serverCertificate(t)
-	for _, test := range []struct {
-		name string
-		env  []string
-		args []string
-		code int
-		says []string
-	}{
-		{"unknown", nil, []string{"--credential", "password"}, 2, []string{"password", "client-secret, certificate"}},
-		{"all that is missing", nil, []string{"--credential", "certificate"}, 2, []string{"--tenant-id", "--client-id", "--certificate-file (or MUSTER_CERTIFICATE_FILE)"}},
-		{"no secret", nil, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b"}, 2, []string{"--client-secret-file or MUSTER_CLIENT_SECRET"}},
-		{"two secrets", []string{"MUSTER_CLIENT_SECRET=x"}, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "y"}, 2, []string{"either"}},
-		{"a flag of another kind", nil, []string{"--client-secret-file", "x"}, 2, []string{"--credential default takes no --client-secret-file"}},
-		{"authority without TLS", nil, []string{"--authority", "http://127.0.0.1:1"}, 2, []string{"--authority"}},
-		{"no certificates to trust", nil, []string{"--ca-file", pem}, 2, []string{"no certificate in PEM"}},
-		{"no such secret", nil, []string{"--credential", "client-secret", "--tenant-id", "a", "--client-id", "b", "--client-secret-file", "missing"}, 1, []string{"read secret"}},
-		{"certificate that is none", nil, []string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", pem}, 1, []string{"PFX"}},
-		{"certificate without its key", nil, []string{"--credential", "certificate", "--tenant-id", "a", "--client-id", "b", "--certificate-file", writeFile(t, "ca.pem", ca)}, 1, []string{"no private key"}},
-	} {
-		t.Run(test.name, func(t *testing.T) {
-			t.Parallel()
-			args := append([]string{"apply", writeFile(t, "users.csv", rows(1)), "--tenant", "a.example", "--graph", "https://127.0.0.1:1"}, test.args...)
-			r := muster(t, test.env, "", args...).expect(t, test.code)
-			for _, says := range test.says {
-				if !strings.Contains(r.stderr, says) {
-					t.Errorf("stderr does not say %q: %s", says, r.stderr)
-				}
 			}
 		})
 	}

@@ -15,12 +15,17 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
+	"github.com/muster-mfa/muster/doctor"
 	"github.com/muster-mfa/muster/graphclient"
 )
 
 // notReached begins the text of an error of the network. azidentity keeps only
 // the text of such an error, so the text has to say what it is.
 const notReached = "the token service was not reached"
+
+// notTrusted does the same for a certificate that nobody vouches for. It does not
+// pass by itself.
+const notTrusted = "the certificate of the token service is not trusted"
 
 // tokenTransport carries azidentity's requests.
 type tokenTransport struct{ client *http.Client }
@@ -37,10 +42,13 @@ func newTokenTransport(roots *x509.CertPool) *tokenTransport {
 func (t *tokenTransport) Do(r *http.Request) (*http.Response, error) {
 	resp, err := t.client.Do(r)
 	var untrusted *tls.CertificateVerificationError
-	if err != nil && r.Context().Err() == nil && !errors.As(err, &untrusted) {
-		return nil, fmt.Errorf("%s: %w", notReached, err)
+	switch {
+	case err == nil || r.Context().Err() != nil:
+		return resp, err
+	case errors.As(err, &untrusted):
+		return nil, &untrustedError{err}
 	}
-	return resp, err
+	return nil, fmt.Errorf("%s: %w", notReached, err)
 }
 
 // tokenCredential tells of azidentity's errors which of them may pass.
@@ -69,7 +77,23 @@ func (e *passingError) Unwrap() error             { return e.error }
 func (*passingError) Temporary() bool             { return true }
 func (e *passingError) RetryAfter() time.Duration { return e.wait }
 
+// untrustedError is one that --ca-file may mend, and another try does not.
+type untrustedError struct{ error }
+
+var (
+	_ doctor.Untrusted            = (*untrustedError)(nil)
+	_ interface{ NonRetriable() } = (*untrustedError)(nil) // as azcore asks
+)
+
+func (e *untrustedError) Error() string { return notTrusted + "; name its authority by --ca-file" }
+func (e *untrustedError) Unwrap() error { return e.error }
+func (*untrustedError) Untrusted()      {}
+func (*untrustedError) NonRetriable()   {}
+
 func describeTokenError(err error) error {
+	if strings.Contains(err.Error(), notTrusted) {
+		return &untrustedError{err}
+	}
 	if strings.Contains(err.Error(), notReached) {
 		return &passingError{error: err, text: notReached}
 	}

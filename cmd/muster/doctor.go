@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -8,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -24,6 +26,7 @@ type doctorFlags struct {
 	graphFlags
 	tenants      []string
 	capabilities []string
+	rights       []string
 	timeout      time.Duration
 	asJSON       bool
 }
@@ -40,7 +43,8 @@ read, of whom nothing is kept or shown. Every finding says why it matters and ho
 mend it, in the portal and on a command line.
 
 Name the capabilities that you mean to use: without --capabilities all of the
-worker's are checked, and a missing permission is an error for each. Without
+worker's are checked, and a missing permission is an error for each; of user-show and
+the report's, which leave out what they may not read, it is a warning. Without
 --servicebus the queue is left out.
 
 Exit codes:
@@ -56,36 +60,42 @@ Exit codes:
 	f.graphFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringSliceVar(&f.tenants, "tenant", nil, "tenants to check, by id or domain, separated by commas; default: --tenant-id")
-	fs.StringSliceVar(&f.capabilities, "capabilities", nil, "capabilities to check: "+strings.Join(doctorCapabilities(), ", ")+"; default: all but report")
+	fs.StringSliceVar(&f.capabilities, "capabilities", nil, "capabilities to check: "+strings.Join(doctorCapabilities(), ", ")+", or all; default: the worker's, the first five")
+	fs.StringSliceVar(&f.rights, "queue-rights", []string{doctor.RightListen}, "rights on the queue that are needed: listen for worker, send for load and publish; the lack of the other one is a note")
 	fs.DurationVar(&f.timeout, "timeout", time.Minute, "how long all of it may take")
 	fs.BoolVar(&f.asJSON, "json", false, "print one JSON document")
 	return cmd
 }
 
-func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) (err error) {
+func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) error {
+	if err := f.validate(cmd, p); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeout(cmd.Context(), f.timeout)
 	defer cancel()
-	needs, err := needsOf(f.capabilities)
+	o, err := f.options(p)
 	if err != nil {
 		return err
 	}
-	o, err := f.options(p, needs)
-	if err != nil {
-		return err
+	if o.Graph != nil {
+		defer o.Graph.Close()
 	}
 	if f.servicebus != "" {
-		namespace, err := f.open(cmd, p)
-		if err != nil {
-			return err
+		namespace, failed := f.open(cmd, p)
+		switch {
+		case failed == nil:
+			defer p.closing(cmd.Context(), namespace.Close)
+			o.Listen = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanListen(ctx, f.queue)) }
+			o.Send = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanSend(ctx, f.queue)) }
+		case errors.Is(failed, errUsage):
+			return failed
+		case o.CredentialError == nil: // else the namespace lacks nothing but the credential
+			o.QueueError = failed
 		}
-		defer p.closing(cmd.Context(), namespace.Close)
-		o.Queue = f.queue
-		o.Listen = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanListen(ctx, f.queue)) }
-		o.Send = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanSend(ctx, f.queue)) }
 	}
 	findings := doctor.Check(ctx, o)
 	if cmd.Context().Err() != nil {
-		return cmd.Context().Err()
+		return fmt.Errorf("interrupted before it was done: %w", cmd.Context().Err())
 	}
 	if err := printFindings(cmd.OutOrStdout(), findings, f.asJSON); err != nil {
 		return err
@@ -99,28 +109,77 @@ func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) (err error) {
 	return nil
 }
 
-// options are those of the checks, as far as the flags say.
-func (f *doctorFlags) options(p *process, needs []doctor.Need) (doctor.Options, error) {
-	tenants := f.tenants
-	if len(tenants) == 0 && p.credential.tenantID != "" {
-		tenants = []string{p.credential.tenantID}
+// deviceCodeTimeout leaves a person the time in which a device code is good.
+const deviceCodeTimeout = 16 * time.Minute
+
+// validate fills in what depends on other flags, and reports every fault at once.
+func (f *doctorFlags) validate(cmd *cobra.Command, p *process) error {
+	if len(f.tenants) == 0 && p.credential.tenantID != "" {
+		f.tenants = []string{p.credential.tenantID}
 	}
-	if len(tenants) == 0 {
-		return doctor.Options{}, usageError("--tenant (or %s) is missing", environmentName("tenant"))
+	if p.credential.kind == credentialDeviceCode && !cmd.Flags().Changed("timeout") {
+		f.timeout = deviceCodeTimeout
 	}
+	var faults []error
+	if len(f.tenants) == 0 {
+		faults = append(faults, fmt.Errorf("--tenant (or %s) is missing", environmentName("tenant")))
+	}
+	for _, t := range f.tenants {
+		if !tenantName.MatchString(t) {
+			faults = append(faults, fmt.Errorf("--tenant %q is neither an id nor a domain", t))
+		}
+	}
+	for _, r := range f.rights {
+		if r != doctor.RightListen && r != doctor.RightSend {
+			faults = append(faults, fmt.Errorf("--queue-rights %q: use %s, %s or both", r, doctor.RightListen, doctor.RightSend))
+		}
+	}
+	if f.servicebus == "" && f.queue != "" {
+		faults = append(faults, fmt.Errorf("--servicebus (or %s) is missing, and --queue is not", environmentName("servicebus")))
+	}
+	if f.timeout <= 0 {
+		faults = append(faults, fmt.Errorf("--timeout is %v; it must be positive", f.timeout))
+	}
+	if _, err := needsOf(f.capabilities); err != nil {
+		faults = append(faults, err)
+	}
+	if err := errors.Join(faults...); err != nil {
+		return usageError("%w", err)
+	}
+	return nil
+}
+
+// tenantName is what azidentity takes for the id or the domain of a tenant.
+var tenantName = regexp.MustCompile(`^[A-Za-z0-9.-]+$`)
+
+// options are those of the checks, as far as the flags say. A credential that
+// can't be made is for the doctor to tell of.
+func (f *doctorFlags) options(p *process) (doctor.Options, error) {
+	needs, err := needsOf(f.capabilities)
+	if err != nil {
+		return doctor.Options{}, err
+	}
+	o := doctor.Options{Tenants: f.tenants, Needs: needs, Application: p.credential.clientID, Credential: p.credential.kind}
+	o.Queue = doctor.Queue{Name: f.queue, Key: servicebus.IsConnectionString(f.servicebus) || strings.HasPrefix(f.servicebus, "@"), Rights: f.rights}
+	where, err := p.credential.where()
+	if err != nil {
+		return o, err
+	}
+	endpoint := cmp.Or(f.endpoint, where.Endpoint)
+	o.Clock = func(ctx context.Context) (time.Time, error) { return p.credential.timeAt(ctx, endpoint) }
 	client, err := f.client(p)
-	if err != nil {
-		return doctor.Options{}, err
+	switch {
+	case errors.Is(err, errUsage):
+		return o, err
+	case err != nil:
+		o.CredentialError = err
+		return o, nil
 	}
-	end, err := p.credential.certificateEnd()
-	if err != nil {
-		return doctor.Options{}, err
+	o.Graph, o.Tokens = client, client.NeedsToken()
+	if o.Tokens {
+		o.CertificateEnd, err = p.credential.certificateEnd()
 	}
-	return doctor.Options{
-		Graph: client, Tenants: tenants, Tokens: client.NeedsToken(), Needs: needs,
-		Application: p.credential.clientID, ManagedIdentity: p.credential.kind == credentialManagedIdentity, CertificateEnd: end,
-		Clock: func(ctx context.Context) (time.Time, error) { return p.credential.timeAt(ctx, client.Endpoint()) },
-	}, nil
+	return o, err
 }
 
 // certificateEnd is the end of the certificate of --certificate-file.
@@ -175,48 +234,44 @@ func reach(err error) (doctor.Reach, error) {
 	return doctor.Unreachable, err
 }
 
-// reportNeed is what muster report needs; without a part of it, the report lacks
-// a part.
-func reportNeed() doctor.Need {
-	return doctor.Need{Capability: doctor.CapabilityReport, Optional: true, Missing: func(granted []string) []string {
-		var missing []string
-		for _, accepted := range [][]string{
-			{"User.Read.All", "User.ReadWrite.All", "Directory.Read.All", "Directory.ReadWrite.All"},
-			{"UserAuthenticationMethod.Read.All", "UserAuthenticationMethod.ReadWrite.All"},
-			{"Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod"},
-			{"AuditLog.Read.All"},
-		} {
-			if !slices.ContainsFunc(accepted, func(p string) bool { return slices.Contains(granted, p) }) {
-				missing = append(missing, accepted[0])
-			}
-		}
-		return missing
-	}}
+const allCapabilities = "all"
+
+// doctorNeeds are the needs of all capabilities, the worker's first.
+func doctorNeeds() []doctor.Need {
+	var needs []doctor.Need
+	for _, c := range worker.Capabilities() {
+		needs = append(needs, doctor.Need{Capability: c.Name, Missing: c.Missing})
+	}
+	return append(needs, doctor.FurtherNeeds()...)
 }
 
 func doctorCapabilities() []string {
 	var names []string
-	for _, c := range worker.Capabilities() {
-		names = append(names, c.Name)
+	for _, n := range doctorNeeds() {
+		names = append(names, n.Capability)
 	}
-	return append(names, doctor.CapabilityReport)
+	return names
 }
 
 // needsOf turns names of capabilities into what they need; none stands for all of
 // a worker's.
 func needsOf(names []string) ([]doctor.Need, error) {
-	var needs []doctor.Need
-	for _, c := range worker.Capabilities() {
-		if len(names) == 0 || slices.Contains(names, c.Name) {
-			needs = append(needs, doctor.Need{Capability: c.Name, Missing: c.Missing})
-		}
+	known := doctorNeeds()
+	if len(names) == 0 {
+		return known[:len(worker.Capabilities())], nil
 	}
-	if slices.Contains(names, doctor.CapabilityReport) {
-		needs = append(needs, reportNeed())
+	if slices.Contains(names, allCapabilities) {
+		return known, nil
+	}
+	var needs []doctor.Need
+	for _, n := range known {
+		if slices.Contains(names, n.Capability) {
+			needs = append(needs, n)
+		}
 	}
 	for _, name := range names {
 		if !slices.Contains(doctorCapabilities(), name) {
-			return nil, usageError("capability %q: use %s", name, strings.Join(doctorCapabilities(), ", "))
+			return nil, fmt.Errorf("capability %q: use %s, or %s", name, strings.Join(doctorCapabilities(), ", "), allCapabilities)
 		}
 	}
 	return needs, nil

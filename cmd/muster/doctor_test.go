@@ -3,7 +3,9 @@ package main_test
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -58,7 +60,7 @@ func TestDoctor(t *testing.T) {
 			{"token", "ok", appID}, {"permission", "ok", "phones"}, {"graph", "ok", "phoneMethods"}, {"expiry", "note", "Application.Read.All"}, {"clock", "ok", "agrees"},
 		}},
 		{"missing permissions", nil, nil, 1, [][3]string{
-			{"permission", "error", "Policy.Read.All"}, {"permission", "error", "az ad app permission add --id " + appID}, {"graph", "error", "requirements is refused (403)"},
+			{"permission", "error", "Policy.Read.All"}, {"permission", "error", "az ad app permission add --id " + appID}, {"graph", "note", "requirements is refused (403)"},
 		}},
 		{"no consent at all", func(o *tenant.Options) { o.Applications[0].Roles = nil }, nil, 1, [][3]string{{"permission", "error", "no permission"}}},
 		{"a secret that ends soon", func(o *tenant.Options) {
@@ -68,12 +70,38 @@ func TestDoctor(t *testing.T) {
 		{"a secret that has ended", func(o *tenant.Options) { o.Applications[0].Secrets[0].Expires = time.Now().Add(-time.Hour) }, nil, 1, [][3]string{
 			{"token", "error", "AADSTS7000222"}, {"token", "error", "az ad app credential reset --id " + appID},
 		}},
+		{"what reports and single users need", func(o *tenant.Options) {
+			o.Applications[0].Roles = []string{"User.Read.All", "Policy.Read.All"}
+		}, []string{"--capabilities", "report,report-details,user-history"}, 1, [][3]string{
+			{"permission", "warning", "AuditLog.Read.All, UserAuthenticationMethod.Read.All, for report, report-details"},
+			{"permission", "error", "lacks AuditLog.Read.All, for user-history"}, {"graph", "note", "directoryAudits is refused (403)"},
+		}},
+		{"all that there is", func(o *tenant.Options) {
+			o.Applications[0].Roles = []string{
+				"Directory.Read.All", "Policy.Read.All", "Policy.ReadWrite.AuthenticationMethod", "UserAuthenticationMethod.ReadWrite.All", "AuditLog.Read.All",
+			}
+		}, []string{"--capabilities", "all"}, 0, [][3]string{
+			{"permission", "ok", "scope-admins"}, {"graph", "ok", "directoryRole"}, {"graph", "ok", "directoryAudits"}, {"licence", "ok", "signIns"},
+		}},
+		{"refused although permitted", func(o *tenant.Options) { o.Deny = []tenant.Denial{{Operation: "phoneMethods"}} }, []string{"--capabilities", "phones"}, 1, [][3]string{
+			{"graph", "error", "although the token holds"},
+		}},
+		{"another application's id", nil, []string{"--client-id", "99999999-2222-4333-8444-555555555555"}, 1, [][3]string{{"token", "error", "not the object id"}}},
+		{"a Graph of another cloud", nil, []string{"--graph", "https://graph.example.com"}, 1, [][3]string{{"token", "error", "AADSTS500011"}, {"clock", "note", "was not reached"}}},
+		{"an untrusted token service", nil, []string{"--ca-file", ""}, 1, [][3]string{{"token", "error", "name its authority by --ca-file"}}},
+		{"nobody enters the device code", nil, []string{"--credential", "device-code", "--timeout", "2s"}, 1, [][3]string{{"token", "error", "within --timeout"}}},
+		{"no token of a workload", nil, []string{"--credential", "workload-identity", "--federated-token-file", "nowhere"}, 1, [][3]string{{"token", "error", "azure.workload.identity/use"}}},
+		{"no secret at all", nil, []string{"--client-secret-file", "nowhere"}, 1, [][3]string{{"credential", "error", "read secret"}, {"clock", "ok", ""}}},
 		{"an unknown tenant", nil, []string{"--tenant", "fabrikam.example"}, 1, [][3]string{{"token", "error", "AADSTS90002 (the tenant does not exist in this cloud)"}}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
 			o := startOnline(t, 1, test.change)
-			findings := examine(t, o.env(withSecret...), test.code, test.args...)
+			env := o.env(withSecret...)
+			if slices.Contains(test.args, "--client-secret-file") {
+				env = o.env("MUSTER_CREDENTIAL=client-secret")
+			}
+			findings := examine(t, env, test.code, test.args...)
 			for _, want := range test.wants {
 				if !has(findings, want[0], want[1], want[2]) {
 					t.Errorf("no finding %q in %+v", want, findings)
@@ -97,7 +125,13 @@ func TestDoctorOfTheQueue(t *testing.T) {
 		t.Errorf("findings %+v", findings)
 	}
 	wrong := strings.Replace(l.ServiceBus, "SAS_KEY_VALUE", "another", 1)
-	if findings = examine(t, append(env, "MUSTER_SERVICEBUS="+wrong), 1); !has(findings, "queue-listen", "error", "Azure Service Bus Data Receiver") {
+	if findings = examine(t, append(env, "MUSTER_SERVICEBUS="+wrong), 1); !has(findings, "queue-listen", "error", "or the key is wrong") || !has(findings, "queue-send", "note", "authorization-rule create") {
+		t.Errorf("findings %+v", findings)
+	}
+	if findings = examine(t, append(env, "MUSTER_SERVICEBUS="+wrong, "MUSTER_QUEUE_RIGHTS=send"), 1); !has(findings, "queue-send", "error", "") || !has(findings, "queue-listen", "note", "") {
+		t.Errorf("findings %+v", findings)
+	}
+	if findings = examine(t, append(env, "MUSTER_SERVICEBUS=@nowhere"), 1); !has(findings, "queue-listen", "error", "read service bus connection string") || !has(findings, "graph", "ok", "") {
 		t.Errorf("findings %+v", findings)
 	}
 	// Nothing was taken, sent or written.
@@ -126,15 +160,17 @@ func TestDoctorSaysHowToMendInWords(t *testing.T) {
 	t.Parallel()
 	o := startOnline(t, 1, nil)
 	r := muster(t, o.env(withSecret...), "", "doctor", "--capabilities", "mfa-state", "--tenant", "contoso.example").expect(t, 1)
-	for _, want := range []string{"Tenant contoso.example\n", "error    The token lacks Policy.Read.All", "mend: Entra admin centre", "or:   for p in Policy.Read.All", "errors: 2, warnings: 0"} {
+	for _, want := range []string{"Tenant contoso.example\n", "error    The token lacks Policy.Read.All", "mend: Entra admin centre", "or:   for p in Policy.Read.All", "errors: 1, warnings: 0"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("%q is not said:\n%s", want, r.stdout)
 		}
 	}
-	if !strings.Contains(r.stderr, "doctor has found errors: 2") {
+	if !strings.Contains(r.stderr, "doctor has found errors: 1") {
 		t.Errorf("stderr: %s", r.stderr)
 	}
-	for _, args := range [][]string{{"--capabilities", "everything"}, {"here"}} {
+	for _, args := range [][]string{
+		{"--capabilities", "everything"}, {"here"}, {"--tenant", "contoso example"}, {"--queue", "commands"}, {"--timeout", "0s"}, {"--queue-rights", "manage"},
+	} {
 		muster(t, o.env(withSecret...), "", append([]string{"doctor"}, args...)...).expect(t, 2)
 	}
 	muster(t, []string{"MUSTER_GRAPH=" + o.url}, "", "doctor").expect(t, 2)
@@ -151,8 +187,9 @@ func TestTheWorkerLooksAtItsToken(t *testing.T) {
 	o := serveOnline(t, contoso, tenant.Cloud{contoso, fabrikam})
 	l := startLocal(t, "--users", "0")
 	queue := []string{"MUSTER_SERVICEBUS=" + l.ServiceBus, "MUSTER_QUEUE=commands"}
-	w := start(t, append(append(o.env(withSecret...)[:3:3], o.env(withSecret...)[4:]...), queue...), nil, "worker", "--allow", "phones,mfa-state")
-	w.stderr.waitFor(t, "muster doctor: The token lacks Policy.Read.All, Policy.ReadWrite.AuthenticationMethod, for mfa-state.")
+	scope := writeFile(t, "scope.yaml", "exclude:\n  - name: administrators\n    admins: true\n")
+	w := start(t, append(append(o.env(withSecret...)[:3:3], o.env(withSecret...)[4:]...), queue...), nil, "worker", "--allow", "phones,mfa-state", "--scope", scope)
+	w.stderr.waitFor(t, "muster doctor: The token lacks Policy.Read.All, Policy.ReadWrite.AuthenticationMethod, RoleManagement.Read.Directory, for mfa-state, the scope.")
 	if strings.Contains(w.stderr.String(), "for phones") {
 		t.Errorf("the home tenant lacks nothing for phones:\n%s", w.stderr.String())
 	}
@@ -161,5 +198,20 @@ func TestTheWorkerLooksAtItsToken(t *testing.T) {
 	w.stderr.waitFor(t, fmt.Sprintf("muster doctor: The token lacks %s", "UserAuthMethod-Phone.ReadWrite.All"))
 	if code := w.stop(); code != 0 {
 		t.Errorf("exit code %d:\n%s", code, w.stderr.String())
+	}
+}
+
+// A refusal that no permission explains is told of when the tenant is paused.
+func TestApplyRunsTheChecksWhenATenantIsPaused(t *testing.T) {
+	t.Parallel()
+	o := startOnline(t, 1, nil)
+	if err := o.Deny(tenant.Denial{Operation: "phoneMethods"}); err != nil {
+		t.Fatal(err)
+	}
+	p := start(t, o.env(append(withSecret, "MUSTER_FIRST_PAUSE=200ms")...), io.Discard, "apply", writeFile(t, "users.csv", rows(1)), "--quiet", "--allow", "phones")
+	p.stderr.waitFor(t, "muster doctor: GET /v1.0/users/{id}/authentication/phoneMethods is refused (403), although the token holds a permission for it")
+	o.Lift()
+	if code := p.wait(); code != 0 || o.mobiles() != 1 {
+		t.Errorf("exit code %d, %d numbers:\n%s", code, o.mobiles(), p.stderr.String())
 	}
 }

@@ -27,6 +27,7 @@ const roadQueue = "commands"
 type road struct {
 	sender *servicebus.Sender
 	worker *worker.Worker
+	scope  *worker.Scope
 	counts *tally
 
 	closers []func(*error)
@@ -58,6 +59,7 @@ func (f *workFlags) openRoad(ctx context.Context, p *process, client *graphclien
 		return nil, err
 	}
 	opts.Ledger = keep
+	r.scope = opts.Scope
 	r.closers = append(r.closers, closeLedger)
 	namespace, stop, err := startBroker(p)
 	if err != nil {

@@ -8,6 +8,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/muster-mfa/muster/doctor"
+	"github.com/muster-mfa/muster/graphclient"
 	"github.com/muster-mfa/muster/servicebus"
 	"github.com/muster-mfa/muster/worker"
 )
@@ -69,6 +71,28 @@ func (f *workFlags) reporter(p *process, counts *tally) (report reporter, closeF
 		return nil, nil, err
 	}
 	return both(counts.report, file.report), file.close, nil
+}
+
+// startCheckup begins the checks of muster doctor for what commands may ask for
+// and what the scope reads, with the home tenant where one is named. A simulated
+// tenant without tokens is not worth it.
+func (f *workFlags) startCheckup(ctx context.Context, p *process, client *graphclient.Client, scope *worker.Scope, home string) {
+	needs, err := needsOf(f.allow)
+	if err != nil || !client.NeedsToken() { // worker.New says what is wrong with --allow
+		return
+	}
+	if scope != nil {
+		read := worker.Capability{Name: "the scope", Permissions: scope.Permissions()}
+		needs = append(needs, doctor.Need{Capability: read.Name, Missing: read.Missing})
+	}
+	end, err := p.credential.certificateEnd()
+	if err != nil {
+		end = time.Time{} // the credential was made of it, so the file has gone since
+	}
+	f.checkup.start(ctx, doctor.Options{
+		Graph: client, Tokens: true, Needs: needs, Application: p.credential.clientID, Credential: p.credential.kind, CertificateEnd: end,
+		Clock: func(ctx context.Context) (time.Time, error) { return p.credential.timeAt(ctx, client.Endpoint()) },
+	}, home, p.log)
 }
 
 // workerFlags are those of muster worker.
@@ -165,9 +189,7 @@ func buildWorker(ctx context.Context, p *process, n *servicebus.Namespace, f *wo
 		return nil, nil, errors.Join(err, source.Close(context.WithoutCancel(ctx)))
 	}
 	opts.Ledger = keep
-	if needs, err := needsOf(opts.Allow); err == nil && client.NeedsToken() {
-		f.checkup.start(ctx, client, needs, p.credential.tenantID, p.log)
-	}
+	f.startCheckup(ctx, p, client, opts.Scope, p.credential.tenantID)
 	if f.untilEmpty {
 		opts.Empty = source.Empty
 	}

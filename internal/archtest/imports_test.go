@@ -57,6 +57,7 @@ var owners = []struct {
 	{"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus", []string{"servicebus"}, "the client of Service Bus stays behind one package"},
 	{"github.com/Azure/azure-sdk-for-go/sdk/azidentity", []string{"cmd/muster"}, "credentials live in cmd"},
 	{"software.sslmate.com/src/go-pkcs12", []string{"cmd/muster"}, "credentials live in cmd"},
+	{"github.com/youmark/pkcs8", []string{"cmd/muster"}, "credentials live in cmd"},
 	{"github.com/nyaruka/phonenumbers", []string{"phone", "examples/generate"}, "a number is judged by one policy"},
 	{"go.opentelemetry.io/otel/sdk", []string{"internal/telemetry"}, "the packages know the OpenTelemetry API alone"},
 	{"github.com/spf13/", []string{"cmd/muster"}, "flags live in cmd"},

@@ -244,7 +244,7 @@ func TestClientCertificate(t *testing.T) {
 	}{
 		{"registered", good, false, ""},
 		{"with its chain", good, true, ""},
-		{"expired", old, false, "AADSTS7000222"},
+		{"expired", old, false, "AADSTS1000502"},
 		{"not registered", stranger, false, "AADSTS700027"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -66,7 +66,7 @@ func (a *authority) checkAssertion(q tokenRequest, app *registration) *tokenRefu
 		return badClient(700027, "The certificate with identifier used to sign the client assertion is not registered on application. Client app ID: "+app.ID+".")
 	}
 	if !a.now().Before(certificate.NotAfter) {
-		return badClient(7000222, "The provided certificate for app '"+app.ID+"' is expired.")
+		return badClient(1000502, "The provided certificate is not within its specified validity window.")
 	}
 	err = a.verify(text, certificate.PublicKey, jwt.WithAudience(q.endpoint), jwt.WithSubject(app.ID))
 	return assertionRefusal(err, app)

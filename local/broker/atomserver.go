@@ -53,7 +53,7 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 
 // managed answers one request with a document, nil for none.
 func (s *Server) managed(r *http.Request) (any, int, error) {
-	if _, err := s.checkToken(r.Header.Get("Authorization"), "https://"+r.Host+r.URL.Path); err != nil {
+	if err := s.mayManage(r); err != nil {
 		return nil, 0, &atomFault{http.StatusUnauthorized, err.Error()}
 	}
 	path := strings.Trim(r.URL.Path, "/")
@@ -82,6 +82,25 @@ func (s *Server) managed(r *http.Request) (any, int, error) {
 		return nil, http.StatusOK, nil
 	}
 	return nil, 0, &atomFault{http.StatusMethodNotAllowed, "the method is not allowed"}
+}
+
+// mayManage checks that the request has a token with the right to manage.
+func (s *Server) mayManage(r *http.Request) error {
+	if s.options.Open {
+		return nil
+	}
+	token, kind := r.Header.Get("Authorization"), tokenSAS
+	if strings.HasPrefix(token, "Bearer ") {
+		kind = tokenJWT
+	}
+	given, err := s.checkAny(kind, token, "https://"+r.Host+r.URL.Path)
+	switch {
+	case err != nil:
+		return err
+	case given.rights&rightManageOnly == 0:
+		return fmt.Errorf("Unauthorized access. 'Manage' claim(s) are required to perform this operation.")
+	}
+	return nil
 }
 
 // putQueue makes a queue or, where If-Match says that it is there, changes it.

@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"errors"
+
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
@@ -96,7 +98,7 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 		return refuse(wire.CondInvalidField, "a link needs a target address")
 	}
 	l.address = parseAddress(a.Target.Address)
-	if fault := l.admit(a.Target.Address); fault != nil {
+	if fault := l.admit(a.Target.Address, RightSend); fault != nil {
 		return fault
 	}
 	if l.address.deadLetter && !l.address.management {
@@ -141,7 +143,7 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 		return refuse(wire.CondInvalidField, "a link needs a source address")
 	}
 	l.address = parseAddress(a.Source.Address)
-	if fault := l.admit(a.Source.Address); fault != nil {
+	if fault := l.admit(a.Source.Address, RightListen); fault != nil {
 		return fault
 	}
 	_, wants := a.Source.Filter.Get(keySessionFilter)
@@ -156,9 +158,9 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	return l.open(StatusReceiveDisabled)
 }
 
-// admit decides whether the peer may have a link to the address, which it
-// wrote as given.
-func (l *link) admit(given string) *wire.Error {
+// admit decides whether the peer may have a link to the address, which it wrote
+// as given. What it may ask of a $management node is decided for each request.
+func (l *link) admit(given string, wanted Rights) *wire.Error {
 	c := l.session.conn
 	if c.links > maxLinks {
 		return refuse(wire.CondResourceLimitExceeded, "a connection has at most %d links", maxLinks)
@@ -166,17 +168,39 @@ func (l *link) admit(given string) *wire.Error {
 	if l.address.cbs {
 		return nil
 	}
-	if !c.trusted && !c.grants.allow(l.address, c.server.options.Now()) {
-		return refuse(wire.CondUnauthorizedAccess,
-			"Unauthorized access. No valid token for '%s' was put to $cbs on this connection.", given)
+	if l.address.management {
+		wanted = RightManage
 	}
-	e, ok := c.server.catalog.find(l.address.entity)
+	if !c.may(l.address, wanted) {
+		return refuse(wire.CondUnauthorizedAccess,
+			"Unauthorized access. '%s' claim(s) are required to perform this operation on '%s'; no token with one was put to $cbs on this connection.", wanted, given)
+	}
+	e, ok := c.server.find(l.address)
 	if !ok {
 		return refuse(wire.CondNotFound, "%s", notFound(given))
 	}
 	l.entity = e
 	e.join(l)
 	return nil
+}
+
+// may tells whether the peer has one of these rights on the address.
+func (c *conn) may(a address, wanted Rights) bool {
+	return c.server.options.Open || c.grants.allow(a, wanted, c.server.options.Now())
+}
+
+// find returns the entity of an address. An open server makes it where it is
+// missing and can be.
+func (s *Server) find(a address) (*entity, bool) {
+	e, ok := s.catalog.find(a.entity)
+	if ok || !s.options.Open {
+		return e, ok
+	}
+	// Somebody else may make it in the same moment.
+	if err := s.CreateQueue(Queue{Name: a.entity}); err != nil && !errors.Is(err, ErrEntityExists) {
+		return nil, false
+	}
+	return s.catalog.find(a.entity)
 }
 
 // open refuses a link to an entity that is not open for it.

@@ -40,7 +40,7 @@ func TestUnknownQueue(t *testing.T) {
 func TestKeys(t *testing.T) {
 	s := start(t, broker.Options{
 		Queues: oneQueue.Queues,
-		Keys:   map[string]string{"RootManageSharedAccessKey": "first", "second": "other/+=key"},
+		Keys:   []broker.Key{{Name: "RootManageSharedAccessKey", Value: "first"}, {Name: "second", Value: "other/+=key"}},
 	})
 	good := s.ConnectionString()
 	tests := []struct {

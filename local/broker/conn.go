@@ -39,7 +39,6 @@ type conn struct {
 	hostname  string        // as the peer dialled it
 	frameSize uint32        // the largest frame that the peer takes
 	keepAlive time.Duration // the longest time without a frame from us
-	trusted   bool          // the peer gave a key by SASL PLAIN
 	grants    grants
 	sessions  map[uint16]*session // by channel, which is the same both ways
 	links     int                 // attached in all sessions

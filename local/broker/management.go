@@ -34,11 +34,14 @@ func (e argumentError) Error() string { return e.problem }
 // handle answers one request.
 func (m management) handle(r request) reply {
 	operation, known := operations[r.operation]
-	if !known {
+	switch {
+	case !known:
 		return notImplemented(fmt.Sprintf("operation %q", r.operation))
+	case !m.conn.may(m.address, operation.right):
+		return unauthorized(fmt.Sprintf("Unauthorized access. '%s' claim(s) are required to perform this operation.", operation.right))
 	}
 	args, _ := r.body.(wire.Map)
-	body, err := operation(m, r, args)
+	body, err := operation.run(m, r, args)
 	switch {
 	case err != nil:
 		return failed(err)
@@ -48,19 +51,24 @@ func (m management) handle(r request) reply {
 	return reply{status: http.StatusOK, description: "OK", body: body}
 }
 
-// operations are what $management can be asked. An operation returns the body of
-// the reply, nil where it found nothing to tell of.
-var operations = map[string]func(m management, r request, args wire.Map) (any, error){
-	"com.microsoft:renew-lock":                 management.renewLock,
-	"com.microsoft:update-disposition":         management.updateDisposition,
-	"com.microsoft:peek-message":               management.peek,
-	"com.microsoft:receive-by-sequence-number": management.receiveBySequenceNumber,
-	"com.microsoft:schedule-message":           management.schedule,
-	"com.microsoft:cancel-scheduled-message":   management.cancelScheduled,
-	"com.microsoft:renew-session-lock":         management.renewSessionLock,
-	"com.microsoft:get-session-state":          management.sessionState,
-	"com.microsoft:set-session-state":          management.setSessionState,
-	"com.microsoft:get-message-sessions":       management.messageSessions,
+// operation is what $management can be asked, and the right that it needs.
+type operation struct {
+	right Rights
+	// run returns the body of the reply, nil where it found nothing to tell of.
+	run func(m management, r request, args wire.Map) (any, error)
+}
+
+var operations = map[string]operation{
+	"com.microsoft:renew-lock":                 {RightListen, management.renewLock},
+	"com.microsoft:update-disposition":         {RightListen, management.updateDisposition},
+	"com.microsoft:peek-message":               {RightListen, management.peek},
+	"com.microsoft:receive-by-sequence-number": {RightListen, management.receiveBySequenceNumber},
+	"com.microsoft:schedule-message":           {RightSend, management.schedule},
+	"com.microsoft:cancel-scheduled-message":   {RightSend, management.cancelScheduled},
+	"com.microsoft:renew-session-lock":         {RightListen, management.renewSessionLock},
+	"com.microsoft:get-session-state":          {RightListen, management.sessionState},
+	"com.microsoft:set-session-state":          {RightListen, management.setSessionState},
+	"com.microsoft:get-message-sessions":       {RightListen, management.messageSessions},
 }
 
 // done is the body of a reply that says no more than that it worked.

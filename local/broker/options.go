@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 	"time"
 )
@@ -38,10 +39,15 @@ type Options struct {
 	// Logger takes what happens to connections and links. Message bodies, keys
 	// and tokens are never logged. Nil discards.
 	Logger *slog.Logger
-	// Keys are the shared access keys by name. Each of them may manage, send
-	// to and listen on every queue. Nil means RootManageSharedAccessKey with
-	// the value SAS_KEY_VALUE, as in Microsoft's emulator.
-	Keys map[string]string
+	// Keys are the shared access keys. Nil means RootManageSharedAccessKey with
+	// the value SAS_KEY_VALUE and every right, as in Microsoft's emulator.
+	Keys []Key
+	// AcceptJWT takes every token of Microsoft Entra ID for one that allows
+	// everything, unseen. It is for loopback.
+	AcceptJWT bool
+	// Open lets everybody do everything without a token, and makes a queue for
+	// every name that a link asks for. It is for loopback.
+	Open bool
 	// Now tells the time that messages, locks and tokens are judged by; nil
 	// means time.Now. Timers follow the real clock, so a receiver that waits
 	// learns of an expired lock only when that much real time has passed. To
@@ -113,7 +119,13 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.Keys == nil {
-		o.Keys = map[string]string{defaultKeyName: defaultKey}
+		o.Keys = []Key{{Name: defaultKeyName, Value: defaultKey}}
+	}
+	o.Keys = slices.Clone(o.Keys)
+	for i := range o.Keys {
+		if o.Keys[i].Rights == 0 {
+			o.Keys[i].Rights = RightManage
+		}
 	}
 	if o.Now == nil {
 		o.Now = time.Now
@@ -151,10 +163,15 @@ func (o Options) validate() error {
 	if o.MaxMessageSize < 0 || o.MaxMessageSize > largestMessageSize {
 		faults = append(faults, fmt.Errorf("MaxMessageSize %d: must be 1 to %d", o.MaxMessageSize, largestMessageSize))
 	}
-	for name, key := range o.Keys {
-		if name == "" || key == "" {
-			faults = append(faults, fmt.Errorf("key %q: name and value must not be empty", name))
+	named := make(map[string]bool)
+	for _, key := range o.Keys {
+		switch {
+		case key.Name == "" || key.Value == "":
+			faults = append(faults, fmt.Errorf("key %q: name and value must not be empty", key.Name))
+		case named[key.Name]:
+			faults = append(faults, fmt.Errorf("key %q: the name is used twice", key.Name))
 		}
+		named[key.Name] = true
 	}
 	seen := make(map[string]bool)
 	for _, q := range o.Queues {

@@ -30,15 +30,15 @@ func (e tokenExpiredError) Error() string {
 // sasPrefix starts every shared access signature.
 const sasPrefix = "SharedAccessSignature "
 
-// checkToken checks a shared access signature for an audience and returns when
-// it expires. Its form is sr=resource&sig=signature&se=expiry&skn=key name, in
+// checkToken checks a shared access signature for an audience and returns what it
+// allows. Its form is sr=resource&sig=signature&se=expiry&skn=key name, in
 // any order and URL-encoded; what is signed is the encoded resource, a newline
 // and the expiry in Unix seconds (Service Bus: access control with shared
 // access signatures).
-func (s *Server) checkToken(token, audience string) (expires time.Time, err error) {
+func (s *Server) checkToken(token, audience string) (grant, error) {
 	fields, ok := strings.CutPrefix(token, sasPrefix)
 	if !ok {
-		return time.Time{}, errTokenMalformed
+		return grant{}, errTokenMalformed
 	}
 	raw := make(map[string]string, 4)
 	for _, field := range strings.Split(fields, "&") {
@@ -47,38 +47,42 @@ func (s *Server) checkToken(token, audience string) (expires time.Time, err erro
 	}
 	resource, err := url.QueryUnescape(raw["sr"])
 	if err != nil {
-		return time.Time{}, errTokenMalformed
+		return grant{}, errTokenMalformed
 	}
 	keyName, err := url.QueryUnescape(raw["skn"])
 	if err != nil {
-		return time.Time{}, errTokenMalformed
+		return grant{}, errTokenMalformed
 	}
 	seconds, err := strconv.ParseInt(raw["se"], 10, 64)
 	if err != nil {
-		return time.Time{}, errTokenMalformed
+		return grant{}, errTokenMalformed
 	}
-	if !s.signed(keyName, raw["sr"]+"\n"+raw["se"], raw["sig"]) {
-		return time.Time{}, errTokenSignature
+	key := s.key(keyName)
+	if !key.signed(raw["sr"]+"\n"+raw["se"], raw["sig"]) {
+		return grant{}, errTokenSignature
 	}
-	expires = time.Unix(seconds, 0)
+	expires := time.Unix(seconds, 0)
 	switch {
 	case !s.options.Now().Before(expires):
-		return time.Time{}, tokenExpiredError{expires}
-	case !parseAddress(audience).covers(parseAddress(resource).path()):
-		return time.Time{}, errTokenAudience
+		return grant{}, tokenExpiredError{expires}
+	case !parseAddress(audience).covers(parseAddress(resource).path()), !parseAddress(audience).covers(strings.ToLower(key.Entity)):
+		return grant{}, errTokenAudience
 	}
-	return expires, nil
+	return grant{rights: key.Rights, expires: expires}, nil
 }
 
-// signed tells whether text was signed with the key of that name.
-func (s *Server) signed(keyName, text, signature string) bool {
+// signed tells whether text was signed with the key, which may be nil.
+func (k *Key) signed(text, signature string) bool {
 	given, err := url.QueryUnescape(signature)
 	if err != nil {
 		return false
 	}
-	key, ok := s.options.Keys[keyName]
-	mac := hmac.New(sha256.New, []byte(key))
+	var value string
+	if k != nil {
+		value = k.Value
+	}
+	mac := hmac.New(sha256.New, []byte(value))
 	mac.Write([]byte(text))
 	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	return hmac.Equal([]byte(given), []byte(want)) && ok
+	return hmac.Equal([]byte(given), []byte(want)) && k != nil
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
@@ -37,8 +38,10 @@ func (c *conn) authenticate() error {
 	}
 	known := slices.Contains(mechanisms, init.Mechanism)
 	if known && init.Mechanism == mechanismPlain {
-		c.trusted = c.server.plainMatches(init.InitialResponse)
-		known = c.trusted
+		key := c.server.plainKey(init.InitialResponse)
+		if known = key != nil; known {
+			c.grants[strings.ToLower(key.Entity)] = grant{rights: key.Rights}
+		}
 	}
 	if !known {
 		c.write(0, &wire.SASLOutcome{Code: wire.SASLAuth})
@@ -50,13 +53,16 @@ func (c *conn) authenticate() error {
 	return nil
 }
 
-// plainMatches checks the message of RFC 4616: authorization identity, name
-// and password, separated by NUL.
-func (s *Server) plainMatches(response []byte) bool {
+// plainKey returns the key that the message of RFC 4616 (authorization identity,
+// name and password, separated by NUL) holds, nil where it holds none.
+func (s *Server) plainKey(response []byte) *Key {
 	parts := bytes.Split(response, []byte{0})
 	if len(parts) != 3 {
-		return false
+		return nil
 	}
-	key, ok := s.options.Keys[string(parts[1])]
-	return subtle.ConstantTimeCompare([]byte(key), parts[2]) == 1 && ok
+	key := s.key(string(parts[1]))
+	if key == nil || subtle.ConstantTimeCompare([]byte(key.Value), parts[2]) != 1 {
+		return nil
+	}
+	return key
 }

@@ -4,9 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"net"
-	"slices"
 	"strings"
 	"sync"
 	"syscall"
@@ -194,7 +192,7 @@ func (s *Server) cut() {
 // ConnectionString returns what to give to azservicebus, or to any other
 // Service Bus client, to reach the listener of the first Serve. It waits for
 // that Serve; it returns "" when the server was stopped before. With several
-// keys it names RootManageSharedAccessKey, or else the first by name.
+// keys it names RootManageSharedAccessKey, or else the first.
 func (s *Server) ConnectionString() string {
 	<-s.serving
 	s.mu.Lock()
@@ -202,12 +200,15 @@ func (s *Server) ConnectionString() string {
 	if s.endpoint == "" {
 		return ""
 	}
-	name := defaultKeyName
-	if _, ok := s.options.Keys[name]; !ok && len(s.options.Keys) > 0 {
-		name = slices.Min(slices.Collect(maps.Keys(s.options.Keys)))
+	key := s.key(defaultKeyName)
+	if key == nil {
+		key = &Key{Name: defaultKeyName, Value: defaultKey}
+		if len(s.options.Keys) > 0 {
+			key = &s.options.Keys[0]
+		}
 	}
 	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true",
-		s.endpoint, name, s.options.Keys[name])
+		s.endpoint, key.Name, key.Value)
 }
 
 // dialable turns the address of a listener into one that can be dialled from

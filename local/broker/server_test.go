@@ -18,7 +18,7 @@ func TestOptionsReportEveryFault(t *testing.T) {
 			{Name: "a"}, {Name: "A"}, {Name: ""}, {Name: "a//b"}, {Name: "b/$management"},
 			{Name: "long", LockDuration: time.Hour}, {Name: "count", MaxDeliveryCount: -1},
 		},
-		Keys:           map[string]string{"empty": ""},
+		Keys:           []broker.Key{{Name: "empty"}, {Name: "twice", Value: "a"}, {Name: "twice", Value: "b"}},
 		MaxMessageSize: -1,
 	})
 	if err == nil {
@@ -26,7 +26,7 @@ func TestOptionsReportEveryFault(t *testing.T) {
 	}
 	for _, want := range []string{
 		`"A": the name is used twice`, `queue ""`, `"a//b"`, `"b/$management"`, `"long": LockDuration`,
-		`"count": MaxDeliveryCount`, `key "empty"`, `MaxMessageSize -1`,
+		`"count": MaxDeliveryCount`, `key "empty"`, `key "twice"`, `MaxMessageSize -1`,
 	} {
 		if !strings.Contains(err.Error(), want) {
 			t.Errorf("%q is not in the error:\n%v", want, err)
@@ -42,7 +42,7 @@ func TestCountsOfUnknownQueue(t *testing.T) {
 }
 
 func TestConnectionString(t *testing.T) {
-	keys := map[string]string{"b": "2", "a": "1"}
+	keys := []broker.Key{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}}
 	s := startOn(t, newPipes(), broker.Options{Keys: keys})
 	want := "Endpoint=sb://127.0.0.1:5672;SharedAccessKeyName=a;SharedAccessKey=1;UseDevelopmentEmulator=true"
 	if got := s.ConnectionString(); got != want {

@@ -65,6 +65,7 @@ var operations = map[string]operation{
 	"com.microsoft:receive-by-sequence-number": {RightListen, management.receiveBySequenceNumber},
 	"com.microsoft:schedule-message":           {RightSend, management.schedule},
 	"com.microsoft:cancel-scheduled-message":   {RightSend, management.cancelScheduled},
+	"com.microsoft:batch-delete-messages":      {RightListen, management.deleteBatch},
 	"com.microsoft:renew-session-lock":         {RightListen, management.renewSessionLock},
 	"com.microsoft:get-session-state":          {RightListen, management.sessionState},
 	"com.microsoft:set-session-state":          {RightListen, management.setSessionState},
@@ -180,11 +181,7 @@ func (m management) peek(_ request, args wire.Map) (any, error) {
 	}
 	var page wire.List
 	size := 0
-	var session *string
-	if id, named := text(args, "session-id"); named {
-		session = &id
-	}
-	for _, msg := range m.queue.Peek(m.now(), session, from, int(min(count, maxPeek))) {
+	for _, msg := range m.queue.Peek(m.now(), ofSession(args), from, int(min(count, maxPeek))) {
 		encoded, err := peeked(msg)
 		if err != nil {
 			return nil, err

@@ -117,6 +117,10 @@ func TestManagementRequests(t *testing.T) {
 		{"set it", "com.microsoft:set-session-state", wire.Map{{Key: "session-id", Value: "a"}, {Key: "session-state", Value: []byte("x")}}, 410},
 		{"set it to text", "com.microsoft:set-session-state", wire.Map{{Key: "session-id", Value: "a"}, {Key: "session-state", Value: "x"}}, 400},
 		{"renew it", "com.microsoft:renew-session-lock", wire.Map{{Key: "session-id", Value: "a"}}, 410},
+		{"delete from an empty queue", "com.microsoft:batch-delete-messages", wire.Map{
+			{Key: "message-count", Value: int32(10)}, {Key: "enqueued-time-utc", Value: wire.Timestamp(1 << 50)},
+		}, 204},
+		{"delete without arguments", "com.microsoft:batch-delete-messages", wire.Map{{Key: "message-count", Value: int32(10)}}, 400},
 		{"list sessions", "com.microsoft:get-message-sessions", wire.Map{{Key: "skip", Value: int32(0)}, {Key: "top", Value: int32(100)}}, 204},
 		{"list no sessions", "com.microsoft:get-message-sessions", wire.Map{{Key: "skip", Value: int32(0)}, {Key: "top", Value: int32(0)}}, 400},
 		{"list sessions since text", "com.microsoft:get-message-sessions", wire.Map{

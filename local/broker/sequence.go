@@ -1,6 +1,8 @@
 package broker
 
 import (
+	"time"
+
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
@@ -80,6 +82,30 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 		numbers[i] = first + int64(i)
 	}
 	return wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(numbers...)}}, nil
+}
+
+// maxDelete is how many messages a request deletes at most (service-bus
+// batch-delete).
+const maxDelete = 4000
+
+// deleteBatch deletes active messages that are old enough, the oldest first.
+func (m management) deleteBatch(_ request, args wire.Map) (any, error) {
+	count, err := integer(args, "message-count")
+	if err != nil {
+		return nil, err
+	}
+	v, _ := args.Get("enqueued-time-utc")
+	until, ok := v.(wire.Timestamp)
+	if !ok || count < 1 {
+		return nil, argumentError{"batch-delete-messages needs a message-count of at least 1 and a timestamp enqueued-time-utc"}
+	}
+	// The client's clock has milliseconds, the queue's has more.
+	before := time.UnixMilli(int64(until) + 1).Add(-1)
+	deleted := m.queue.DeleteBatch(m.now(), ofSession(args), before, int(min(count, maxDelete)))
+	if deleted == 0 {
+		return nil, nil
+	}
+	return wire.Map{{Key: "message-count", Value: int32(deleted)}}, nil
 }
 
 func (m management) cancelScheduled(_ request, args wire.Map) (any, error) {

@@ -25,17 +25,43 @@ func (q *Queue) expire(now time.Time) {
 	}
 	for q.expiring.len() > 0 && q.expiring.min().expired(now) {
 		e := q.expiring.min()
-		q.expiring.remove(e)
-		switch {
-		case e.session != nil:
-			q.sessions.remove(e)
-		case e.state == stateWaiting:
-			q.returned.remove(e)
-		default:
-			q.fresh--
-		}
+		q.withdraw(e)
 		q.drop(e, now)
 	}
+}
+
+// withdraw takes an active entry out of where it waits.
+func (q *Queue) withdraw(e *entry) {
+	q.expiring.remove(e)
+	switch {
+	case e.session != nil:
+		q.sessions.remove(e)
+	case e.state == stateWaiting:
+		q.returned.remove(e)
+	default:
+		q.fresh--
+	}
+}
+
+// DeleteBatch deletes at most limit active messages that joined the queue no later
+// than a time, the oldest first; with a session, of that one only. It returns how
+// many.
+func (q *Queue) DeleteBatch(now time.Time, id *string, until time.Time, limit int) int {
+	q.enter(now)
+	defer q.leave()
+	var old []*entry
+	q.index.from(0, func(e *entry) bool {
+		active := e.state == stateFresh || e.state == stateWaiting
+		if active && !e.enqueuedAt.After(until) && (id == nil || e.session != nil && e.session.id == *id) {
+			old = append(old, e)
+		}
+		return len(old) < limit
+	})
+	for _, e := range old {
+		q.withdraw(e)
+		q.forgetEntry(e)
+	}
+	return len(old)
 }
 
 // drop ends an entry that outlived its time and is in no place but the index.

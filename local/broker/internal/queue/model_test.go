@@ -25,7 +25,8 @@ type model struct {
 type modelMessage struct {
 	seq        int64
 	payload    string
-	joins      time.Time     // of one that is scheduled
+	joins      time.Time // of one that is scheduled
+	joined     time.Time
 	lives      time.Duration // of one that is scheduled; zero: for ever
 	deliveries int
 	expires    time.Time
@@ -84,7 +85,7 @@ func (m *model) tick(now time.Time) {
 		msg := m.later[0]
 		m.later = m.later[1:]
 		m.seq++
-		msg.seq = m.seq
+		msg.seq, msg.joined = m.seq, msg.joins
 		if msg.lives > 0 {
 			msg.expires = msg.joins.Add(msg.lives)
 		}
@@ -157,7 +158,9 @@ func (r *run) step(step int) {
 	if dead {
 		q = r.queue.DeadLetters()
 	}
-	switch r.rng.IntN(14) {
+	switch r.rng.IntN(15) {
+	case 14:
+		r.deleteBatch(q, dead)
 	case 12:
 		r.takeDeferred(q, dead)
 	case 13:
@@ -180,7 +183,7 @@ func (r *run) step(step int) {
 func (r *run) enqueue(n int) {
 	for range n {
 		r.model.seq++
-		msg := &modelMessage{seq: r.model.seq, payload: fmt.Sprint(r.model.seq)}
+		msg := &modelMessage{seq: r.model.seq, payload: fmt.Sprint(r.model.seq), joined: r.now}
 		in := item(msg.payload)
 		if r.rng.IntN(5) == 0 {
 			in.TimeToLive = time.Duration(1+r.rng.IntN(90)) * time.Second
@@ -266,6 +269,21 @@ func (r *run) takeDeferred(q *queue.Queue, dead bool) {
 			r.model.locks[d.Token] = want[i]
 			r.tokens = append(r.tokens, d.Token)
 		}
+	}
+}
+
+// deleteBatch deletes a few messages that are old.
+func (r *run) deleteBatch(q *queue.Queue, dead bool) {
+	until, limit := r.now.Add(-time.Duration(r.rng.IntN(200))*time.Second), 1+r.rng.IntN(2)
+	want := 0
+	for _, msg := range slices.Clone(*r.model.list(dead)) {
+		if want < limit && msg.locked.IsZero() && !msg.deferred && !msg.joined.After(until) {
+			r.model.remove(msg)
+			want++
+		}
+	}
+	if got := q.DeleteBatch(r.now, nil, until, limit); got != want {
+		r.t.Errorf("deleted %d, want %d", got, want)
 	}
 }
 

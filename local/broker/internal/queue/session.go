@@ -205,8 +205,7 @@ func (q *Queue) TakeFrom(now time.Time, s *Session, mode Mode, w *Waiter) (Deliv
 	}
 	s.waiter = nil
 	e := s.of.waiting.min()
-	q.sessions.remove(e)
-	q.expiring.remove(e)
+	q.withdraw(e)
 	return q.hand(e, mode, s, now), true, nil
 }
 

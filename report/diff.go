@@ -158,18 +158,12 @@ func differences(before, now *Row) []Change {
 // sameMethods compares lists of methods of which one may come from the
 // registration report and the other from the user. These name some things
 // differently: the report counts the codes of Microsoft Authenticator as a
-// method of their own and tells kinds of passkey apart, and --details without
-// --phones knows only that there is some phone.
+// method of their own and tells kinds of passkey apart.
 func sameMethods(a, b []string) bool {
-	somewhere := func(method string) bool { return slices.Contains(a, method) || slices.Contains(b, method) }
-	anyPhone := somewhere(somePhone)
 	kinds := func(methods []string) []string {
 		var kinds []string
 		for _, m := range methods {
-			lower := strings.ToLower(m)
-			switch {
-			case anyPhone && isPhone(m):
-				m = somePhone
+			switch lower := strings.ToLower(m); {
 			case strings.HasPrefix(lower, "microsoftauthenticator"):
 				m = "microsoftAuthenticator"
 			case strings.HasPrefix(lower, "passkey"):

@@ -290,16 +290,14 @@ func (b *build) take(ctx context.Context, p *parts, r *Row, d graphclient.UserDe
 			r.DefaultMethod = "none"
 		}
 	}
-	var phones []graphclient.PhoneMethod
 	if got(want.Phones, partPhones, d.PhonesErr) {
-		phones = append([]graphclient.PhoneMethod{}, d.Phones...)
-		r.Phones = phonesOf(phones)
+		r.Phones = phonesOf(d.Phones)
 		if b.o.Phones == PhonesMasked {
 			r.Phones = r.Phones.masked()
 		}
 	}
 	if got(want.Methods, partMethods, d.MethodsErr) {
-		r.Methods = registeredNames(d.Methods, phones)
+		r.Methods = registeredNames(d.Methods)
 	}
 	return errors.Join(faults...)
 }

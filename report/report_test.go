@@ -96,6 +96,43 @@ func TestDetailsAreReadWithoutTheRegistrationReport(t *testing.T) {
 	}
 }
 
+// Every kind of method is worth the same by the registration report and by
+// asking the user: a pass and an e-mail address are no second factor, and all
+// that needs neither SMS nor voice is strong.
+func TestEveryKindOfMethodIsWorthTheSameInBothSources(t *testing.T) {
+	kinds := map[string]Strength{
+		"email": NoMethod, "temporaryAccessPass": NoMethod, "external": Strong, "fido2": Strong, "hardwareOath": Strong,
+		"platformCredential": Strong, "softwareOath": Strong, "windowsHelloForBusiness": Strong,
+	}
+	var users []tenant.User
+	for kind := range kinds {
+		with := tenant.Phones{Mobile: "+1 2065550101", AlternateMobile: "+1 2065550102", Office: "+1 2065550103"}
+		users = append(users, tenant.User{UserPrincipalName: kind, OtherMethods: []string{kind}},
+			tenant.User{UserPrincipalName: "phone+" + kind, OtherMethods: []string{kind}, Phones: with, Roles: []string{"User Administrator"}})
+	}
+	d := directoryOn(t, tenant.Options{Users: users})
+	for source, m := range map[string]made{"report": makeReport(t, d, Options{}), "details": makeReport(t, d, Options{Details: true})} {
+		for kind, alone := range kinds {
+			beside := alone
+			if alone == NoMethod {
+				beside = PhoneOnly
+			}
+			if r := m.rows[kind]; r.Strength != alone || len(r.Methods) != 1 || r.Admin != No {
+				t.Errorf("%s: %s: %q with %v, want %q", source, kind, r.Strength, r.Methods, alone)
+			}
+			r := m.rows["phone+"+kind]
+			if r.Strength != beside || r.Admin != Yes || len(r.Methods) != 4 {
+				t.Errorf("%s: %s and phones: %q with %v, want %q", source, kind, r.Strength, r.Methods, beside)
+			}
+			for _, name := range phoneMethods {
+				if !slices.Contains(r.Methods, name) {
+					t.Errorf("%s: no %s in %v", source, name, r.Methods)
+				}
+			}
+		}
+	}
+}
+
 func TestWhatIsRefusedIsToldAndNotFatal(t *testing.T) {
 	d := directoryOn(t, tenant.Options{Users: people(), Deny: []tenant.Denial{
 		{Operation: "registrationDetails"}, {Operation: "signIns"}, {Operation: "phoneMethods"}, {Operation: "methods"}, {Operation: "signInPreferences"},

@@ -202,7 +202,7 @@ func (b *build) write(ctx context.Context, sorted *sorter, s *Summary) error {
 		if path == b.o.Commands {
 			s.Commands = w.rows
 		} else {
-			s.PhoneRemovals = w.rows
+			s.PhoneRemovals, s.PhonesKept = w.rows, w.kept
 		}
 	}
 	return nil

@@ -246,6 +246,32 @@ func TestFilesForApply(t *testing.T) {
 	}
 }
 
+func TestPhonesThatAreTheDefaultGiveWay(t *testing.T) {
+	for _, test := range []struct {
+		methods, def, want string
+		synced             Flag
+		kept               bool
+	}{
+		{methods: "mobilePhone alternateMobilePhone officePhone microsoftAuthenticatorPush", def: "sms", want: "-|-|-|push"},
+		{methods: "mobilePhone softwareOneTimePasscode", def: "sms", want: "-|||oath"},
+		{methods: "officePhone hardwareOneTimePasscode", def: "voiceOffice", want: "||-|oath"},
+		{methods: "mobilePhone microsoftAuthenticatorPasswordless", def: "voiceMobile", want: "-|||push"},
+		{methods: "mobilePhone fido2", def: "none", want: "-|||"},
+		{methods: "mobilePhone fido2", def: "sms", kept: true},
+		{methods: "officePhone external", def: "voiceOffice", kept: true},
+		{methods: "officePhone microsoftAuthenticatorPush", def: "push", synced: Yes},
+		{methods: "mobilePhone temporaryAccessPass", def: "sms"},
+		{methods: "fido2", def: "none"},
+	} {
+		r := Row{Methods: strings.Fields(test.methods), DefaultMethod: test.def, Synced: test.synced}
+		r.complete()
+		cells, kept := phoneRemoval(&r)
+		if got := strings.Join(cells, "|"); got != test.want || kept != test.kept {
+			t.Errorf("%s, default %s: %q, kept %v, want %q, %v", test.methods, test.def, got, kept, test.want, test.kept)
+		}
+	}
+}
+
 func TestEarlierReportIsCompared(t *testing.T) {
 	before := makeReport(t, directoryOn(t, tenant.Options{Users: people()}), Options{Phones: PhonesFull})
 	users := people()[:4] // the guest is gone

@@ -286,6 +286,9 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 	}
 	if f.removePhones != "" {
 		fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		if s.PhonesKept > 0 {
+			fmt.Fprintf(w, "Left out (%d): the phone is their default method, and they have neither Microsoft Authenticator nor codes to take its place\n", s.PhonesKept)
+		}
 	}
 	return nil
 }

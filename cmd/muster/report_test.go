@@ -7,14 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-mfa/muster/local/tenant"
 	"github.com/muster-mfa/muster/report"
 )
 
-// reportUsers are invented: one to be moved, one with nothing but a phone, one
-// without a method, one who is disabled.
+// reportUsers are invented: one to be moved, two with nothing but a phone, one
+// without a method, one who is disabled, one whose phone gives way to codes, and
+// one whose phone has nothing to give way to.
 const reportUsers = `{"userPrincipalName":"ada@contoso.example","displayName":"Ada","perUserMfaState":"enforced","phones":{"mobile":"+1 2065550101"},"authenticator":[{"displayName":"Ada's phone"}],"defaultMethod":"sms","mfaSignInHoursAgo":5}
 {"userPrincipalName":"bob@contoso.example","displayName":"Bob","perUserMfaState":"enforced","phones":{"mobile":"+44 7700900123"},"defaultMethod":"sms"}
 {"userPrincipalName":"cleo@contoso.example","displayName":"Cleo","perUserMfaState":"enabled"}
+{"userPrincipalName":"emil@contoso.example","displayName":"Emil","phones":{"mobile":"+1 2065550103","office":"+1 2065550104"},"otherMethods":["softwareOath"],"defaultMethod":"sms"}
+{"userPrincipalName":"fay@contoso.example","displayName":"Fay","phones":{"mobile":"+1 2065550105"},"otherMethods":["fido2"],"defaultMethod":"sms"}
+{"userPrincipalName":"gus@contoso.example","displayName":"Gus","phones":{"mobile":"+1 2065550106"},"otherMethods":["temporaryAccessPass"],"defaultMethod":"sms"}
 {"userPrincipalName":"dora@contoso.example","displayName":"Dora","accountEnabled":false}
 `
 
@@ -32,7 +37,7 @@ func TestReportLeadsUsersOffPerUserMFA(t *testing.T) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	r := muster(t, l.env(fast...), "", "report", "--out", dir, "--format", "html,csv,jsonl,xlsx",
 		"--commands", in("ready.csv"), "--remove-phones", in("phones.csv"), "--sign-ins", "7").expect(t, 0)
-	for _, want := range []string{"4 users in the report", "2  enforced", "1  ready", "1 February 2027", "muster apply " + in("ready.csv")} {
+	for _, want := range []string{"7 users in the report", "2  enforced", "1  ready", "1 February 2027", "muster apply " + in("ready.csv"), "Left out (1)"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the report does not say %q:\n%s", want, r.stdout)
 		}
@@ -57,12 +62,20 @@ func TestReportLeadsUsersOffPerUserMFA(t *testing.T) {
 	if bob.PerUserMFAState != "enforced" || bob.Phones.Mobile == "" {
 		t.Errorf("bob: %+v", bob)
 	}
+	if emil := l.users(t)["emil@contoso.example"]; emil.Phones != (tenant.Phones{}) || emil.DefaultMethod != "oath" {
+		t.Errorf("emil: %+v", emil)
+	}
+	for _, name := range []string{"fay@contoso.example", "gus@contoso.example"} {
+		if u := l.users(t)[name]; u.Phones.Mobile == "" || u.DefaultMethod != "sms" {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
 	r = muster(t, l.env(fast...), "", "report", "--diff", in("report.jsonl"), "--changes", in("changes.csv"), "-o", in("later.csv"), "--json").expect(t, 0)
 	var s report.Summary
 	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Users != 4 || s.States.Of("enforced") != 1 || s.Changes == nil || s.Changes.Changed != 1 {
+	if s.Users != 7 || s.States.Of("enforced") != 1 || s.Changes == nil || s.Changes.Changed != 2 {
 		t.Errorf("summary %+v", s)
 	}
 	changes, err := os.ReadFile(in("changes.csv"))

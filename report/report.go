@@ -80,7 +80,7 @@ func (b *build) run(ctx context.Context) (Summary, error) {
 		return Summary{}, cmp.Or(interruption(ctx), err)
 	}
 	s := b.tally.finish(earlier != nil)
-	s.Tenant, s.Generated, s.View, s.Seen, s.Parts = b.o.Tenant, b.started, b.o.View, b.progress.seen.Load(), r.parts.told(b.progress.seen.Load())
+	s.Tenant, s.Generated, s.View, s.Seen, s.Parts = b.o.Tenant, b.started, b.o.View, b.progress.seen.Load(), r.parts.told()
 	if err := b.write(ctx, sorted, &s); err != nil {
 		return Summary{}, cmp.Or(interruption(ctx), err)
 	}
@@ -108,7 +108,7 @@ func (b *build) compose(ctx context.Context, r *reading, earlier *sorter) (*sort
 	}
 	sorted := b.sorter()
 	var key, scratch []byte
-	err = join(ctx, r, func(row *Row) (err error) {
+	err = b.join(ctx, r, func(row *Row) (err error) {
 		if !b.o.shows(row) {
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -28,12 +29,21 @@ type draft struct {
 }
 
 func newDraft(path string) (*draft, error) {
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("write %s: %w", path, errIsFolder)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
+		// What the draft would have been called is of no use to anybody.
+		if at, ok := errors.AsType[*os.PathError](err); ok {
+			err = at.Err
+		}
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return &draft{bufio.NewWriterSize(f, 64<<10), f, path}, nil
 }
+
+var errIsFolder = errors.New("it is a folder")
 
 // finish writes what is left and closes the file.
 func (d *draft) finish() error {
@@ -46,12 +56,22 @@ func (d *draft) finish() error {
 // drafts are the files of one report.
 type drafts struct{ all []*draft }
 
-func (ds *drafts) open(path string) (*draft, error) {
-	d, err := newDraft(path)
-	if err == nil {
+// open begins all files. That goes before reading, so that a file which can't be
+// written is told of at once and not after hours.
+func (ds *drafts) open(paths []string) error {
+	for _, path := range paths {
+		d, err := newDraft(path)
+		if err != nil {
+			return err
+		}
 		ds.all = append(ds.all, d)
 	}
-	return d, err
+	return nil
+}
+
+// of is the draft of an open file.
+func (ds *drafts) of(path string) *draft {
+	return ds.all[slices.IndexFunc(ds.all, func(d *draft) bool { return d.path == path })]
 }
 
 // publish gives all files their names. All are complete by then.

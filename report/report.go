@@ -62,6 +62,9 @@ func (b *build) close() error {
 }
 
 func (b *build) run(ctx context.Context) (Summary, error) {
+	if err := b.drafts.open(b.o.paths()); err != nil {
+		return Summary{}, err
+	}
 	var earlier *sorter
 	if b.o.Earlier != "" {
 		earlier = b.sorter()
@@ -134,11 +137,7 @@ func (b *build) comparison(earlier *sorter) (row func(*Row) error, end func() er
 	}
 	tell, finish := func(c Change) error { b.tally.change(c); return nil }, func() error { return nil }
 	if b.o.Changes != "" {
-		d, err := b.drafts.open(b.o.Changes)
-		if err != nil {
-			return nil, nil, err
-		}
-		w, err := newChangeWriter(d, b.o.Changes)
+		w, err := newChangeWriter(b.drafts.of(b.o.Changes), b.o.Changes)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -208,15 +207,11 @@ func (b *build) write(ctx context.Context, sorted *sorter, s *Summary) error {
 	return nil
 }
 
-// writers opens every output under its temporary name.
+// writers begins every output.
 func (b *build) writers(s *Summary) ([]writer, map[string]*commandWriter, error) {
 	var writers []writer
 	for _, out := range b.o.Outputs {
-		d, err := b.drafts.open(out.Path)
-		if err != nil {
-			return nil, nil, err
-		}
-		w, err := b.writer(out.Format, d)
+		w, err := b.writer(out.Format, b.drafts.of(out.Path))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -233,11 +228,8 @@ func (b *build) writers(s *Summary) ([]writer, map[string]*commandWriter, error)
 		if f.path == "" {
 			continue
 		}
-		d, err := b.drafts.open(f.path)
-		if err != nil {
-			return nil, nil, err
-		}
-		if commands[f.path], err = f.make(d); err != nil {
+		var err error
+		if commands[f.path], err = f.make(b.drafts.of(f.path)); err != nil {
 			return nil, nil, err
 		}
 	}

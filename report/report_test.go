@@ -431,6 +431,34 @@ func TestAnInterruptedReportLeavesWhatWasThere(t *testing.T) {
 	}
 }
 
+// A file that can't be written is told of before anything is read.
+func TestAFileThatCannotBeWrittenIsToldOfAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "folder.csv"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"nowhere/a.csv": "nowhere/a.csv: no such file or directory", "folder.csv": "folder.csv: it is a folder"} {
+		_, err := Run(t.Context(), unread{t: t}, Options{Outputs: []Output{{JSONL, filepath.Join(dir, "a.jsonl")}, {CSV, filepath.Join(dir, name)}}})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+// unread is a source that must not be read.
+type unread struct {
+	invented
+	t *testing.T
+}
+
+func (u unread) ReportUsers(ctx context.Context, q graphclient.ReportUsersQuery) iter.Seq2[graphclient.ReportUser, error] {
+	u.t.Error("the users are read")
+	return u.invented.ReportUsers(ctx, q)
+}
+
 func TestFilesAreForTheOwnerOnly(t *testing.T) {
 	m := makeReport(t, invented{n: 20}, Options{Outputs: []Output{{CSV, "a.csv"}, {XLSX, "a.xlsx"}, {HTML, "a.html"}}, Commands: "c.csv"})
 	entries, err := os.ReadDir(m.dir)

@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // writer writes the rows of a report in one format.
@@ -132,13 +133,30 @@ func (w *csvWriter) end() error {
 }
 
 // inert makes sure that no spreadsheet takes a cell for a formula: one that
-// begins like a formula gets an apostrophe in front (OWASP, CSV Injection).
+// begins like a formula gets an apostrophe in front (OWASP, CSV Injection). So
+// does what begins like one within the cell after a semicolon, a tab or a line
+// break: a spreadsheet that separates cells there takes it for the next cell.
+// NUL, at which some stop reading, is replaced.
 func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
-		return "'" + cell
+	if !strings.ContainsAny(cell, formulaStarts+"\x00") {
+		return cell
 	}
-	return cell
+	var b strings.Builder
+	begins := true
+	for i, r := range cell {
+		if begins && strings.ContainsRune(formulaStarts, r) && (i == 0 || !strings.ContainsRune("\t\r\n", r)) {
+			b.WriteByte('\'')
+		}
+		begins = begins && r == ' ' || strings.ContainsRune(";\t\r\n", r)
+		if r == 0 {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
+
+const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
 // jsonlWriter writes one JSON object a line.
 type jsonlWriter struct{ out *json.Encoder }

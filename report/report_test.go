@@ -350,6 +350,46 @@ func TestNoCellIsAFormula(t *testing.T) {
 	}
 }
 
+func TestInert(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "Ada": "Ada", "a=b": "a=b", "x - y": "x - y", "=1": "'=1", "  =1": "  '=1", "\t=1": "'\t'=1", "\n": "'\n", "a;=1": "a;'=1",
+		"a; -1": "a; '-1", "a\n@x": "a\n'@x", "a\r\n+1": "a\r\n'+1", "fido2; mobilePhone": "fido2; mobilePhone", "\x00=": "\ufffd=", "'=1": "'=1",
+	} {
+		if got := inert(cell); got != want || inert(got) != got {
+			t.Errorf("%q became %q and then %q, want %q", cell, got, inert(got), want)
+		}
+	}
+}
+
+// What Excel can't hold is cut or replaced, and the workbook stays whole.
+func TestAWorkbookTakesWhateverANameHolds(t *testing.T) {
+	names := []string{strings.Repeat("ü", 40_000), strings.Repeat("\U0001F600", 20_000), "nul\x00nul", "esc\x1b[0m", "_x0041_", "\ufffe", "bad\xffutf", "\u202etfel"}
+	m := makeReport(t, invented{n: len(names), name: func(i int) string { return names[i] }}, Options{Order: mustOrder(t, "user"), Outputs: []Output{{XLSX, "x.xlsx"}}})
+	f, err := excelize.OpenFile(filepath.Join(m.dir, "x.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := f.GetRows("Users")
+	if err != nil || len(rows) != len(names)+1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, want := range []string{strings.Repeat("ü", 32_767), strings.Repeat("\U0001F600", 16_383), "nul\ufffdnul", "esc\ufffd[0m", "_x0041_", "\ufffd", "bad\ufffdutf", names[7]} {
+		if got := rows[i+1][1]; got != want {
+			t.Errorf("name %d has %d bytes, %.20q, want %d, %.20q", i, len(got), got, len(want), want)
+		}
+	}
+}
+
+func mustOrder(t *testing.T, s string) Order {
+	t.Helper()
+	o, err := ParseOrder(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestASheetThatIsFullIsFollowedByAnother(t *testing.T) {
 	out, err := os.Create(filepath.Join(t.TempDir(), "x.xlsx"))
 	if err != nil {

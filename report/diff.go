@@ -47,7 +47,7 @@ func readEarlier(name string, s *sorter) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read earlier report: %w", err)
+		return fmt.Errorf("read earlier report %s: %w", name, err)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func readLines(in io.Reader, each func(*Row) error) error {
 		}
 		var r Row
 		if json.Unmarshal(line, &r) != nil || r.ID == "" {
-			return fmt.Errorf("line %d: not a row of a report in JSON Lines", n)
+			return fmt.Errorf("line %d: not a row of a report in JSON Lines (-o report.jsonl)", n)
 		}
 		r.ID = strings.ToLower(r.ID)
 		if err := each(&r); err != nil {

@@ -30,6 +30,13 @@ type draft struct {
 }
 
 func newDraft(path string) (*draft, error) {
+	if path == ToStdout {
+		f, err := os.CreateTemp("", "muster-report-")
+		if err != nil {
+			return nil, fmt.Errorf("make temporary file: %w", err)
+		}
+		return &draft{bufio.NewWriterSize(f, 64<<10), f, path}, nil
+	}
 	if info, err := os.Stat(path); err == nil && info.IsDir() {
 		return nil, fmt.Errorf("write %s: %w", path, errIsFolder)
 	}
@@ -54,6 +61,16 @@ func (d *draft) finish() error {
 	return nil
 }
 
+// copyTo sends the finished draft elsewhere and takes it away.
+func (d *draft) copyTo(w io.Writer) error {
+	f, err := os.Open(d.file.Name())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
 // drafts are the files of one report.
 type drafts struct{ all []*draft }
 
@@ -76,7 +93,7 @@ func (ds *drafts) of(path string) *draft {
 }
 
 // publish gives all files their names. All are complete by then.
-func (ds *drafts) publish() error {
+func (ds *drafts) publish(stdout io.Writer) error {
 	for _, d := range ds.all {
 		if err := d.finish(); err != nil {
 			return err
@@ -84,7 +101,11 @@ func (ds *drafts) publish() error {
 	}
 	for len(ds.all) > 0 {
 		d := ds.all[0]
-		if err := os.Rename(d.file.Name(), d.path); err != nil {
+		if d.path == ToStdout {
+			if err := d.copyTo(stdout); err != nil {
+				return fmt.Errorf("write to standard output: %w", err)
+			}
+		} else if err := os.Rename(d.file.Name(), d.path); err != nil {
 			return fmt.Errorf("write %s: %w", d.path, err)
 		}
 		ds.all = ds.all[1:]

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,11 +26,19 @@ func Run(ctx context.Context, source Source, o Options) (s Summary, err error) {
 	}
 	b := &build{
 		o: o, source: source, started: o.Now().UTC(), tally: newTally(),
-		space: &workspace{parent: filepath.Dir(o.paths()[0])},
+		space: &workspace{parent: besides(o.paths()[0])},
 		pace:  func(ctx context.Context) error { return budgets.Wait(ctx, o.Tenant, 1, 0) },
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	return b.run(ctx)
+}
+
+// besides is the folder for what is temporary, which may be large.
+func besides(path string) string {
+	if path == ToStdout {
+		return os.TempDir()
+	}
+	return filepath.Dir(path)
 }
 
 // build is a report under way.
@@ -87,7 +96,7 @@ func (b *build) run(ctx context.Context) (Summary, error) {
 	if err := b.write(ctx, sorted, &s); err != nil {
 		return Summary{}, cmp.Or(interruption(ctx), err)
 	}
-	if err := b.drafts.publish(); err != nil {
+	if err := b.drafts.publish(b.o.Stdout); err != nil {
 		return Summary{}, err
 	}
 	s.Files, s.Seconds = b.o.paths(), b.o.Now().Sub(b.started).Seconds()

@@ -219,11 +219,56 @@ func TestScopeFilterAndOrder(t *testing.T) {
 		"not known":         {Options{Filter: parsed("strength=")}, []string{cleo}},
 		"down":              {Options{Order: ordered("-user")}, []string{guest, dora, cleo, bob, ada}},
 		"strength and name": {Options{Order: ordered("strength,-name")}, []string{guest, bob, dora, ada, cleo}},
+		"span of days":      {Options{Filter: parsed("last-password-change=2026-03-01")}, []string{ada}},
+		"days before":       {Options{Filter: parsed("last-password-change=..2026-02-28")}, nil},
+		"never or since":    {Options{Filter: parsed("last-password-change=,2026-03-02..")}, []string{bob, cleo, dora, guest}},
+		"flag":              {Options{Filter: parsed("mfa-registered=yes", "passwordless!=yes"), Order: ordered("-licensed,-user")}, []string{dora, bob, ada}},
+		"enabled first":     {Options{Order: ordered("-enabled,user")}, []string{cleo, ada, bob, dora, guest}},
 		"migration view":    {Options{View: ViewMigration, Order: ordered("user")}, []string{ada, bob, cleo}},
 	} {
 		if got := makeReport(t, d, test.o).order; !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
+	}
+}
+
+func TestFilterRefusesWhatNeverIs(t *testing.T) {
+	for condition, want := range map[string]string{
+		"state=enforce": `"enforce" is never the value; there are enforced, enabled, disabled`, "admin=true": "there are yes, no",
+		"strength=weak*": "there are none, phone-only, strong", "last-mfa-sign-in=yesterday": "neither a day", "last-mfa-sign-in=..": "neither a day",
+		"last-mfa-sign-in=2026-02-30..": "neither a day", "state": "want FIELD=VALUE", `department="a`: "not closed", "colour=red": "no such field",
+	} {
+		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+	for _, condition := range []string{"state=enf*", "state=", "migration!=ready", "type=Guest", "methods=somethingNew"} {
+		if _, err := ParseFilter(condition); err != nil {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+}
+
+// A report goes to standard output whole, and leaves nothing else.
+func TestReportToStandardOutput(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for n, want := range map[int]int{0: 1, 5: 6} {
+		var out strings.Builder
+		o := Options{Outputs: []Output{{CSV, ToStdout}}, Stdout: &out, ReportsPerSecond: 1000, sortMemory: 100}
+		if _, err := Run(t.Context(), invented{n: n}, o); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(out.String(), "\n"); got != want {
+			t.Errorf("%d lines, want %d", got, want)
+		}
+	}
+	var out strings.Builder
+	source := failing{invented: invented{n: 5}, err: &graphclient.Error{Op: "list users", Kind: graphclient.KindTransient}}
+	if _, err := Run(t.Context(), source, Options{Outputs: []Output{{CSV, ToStdout}}, Stdout: &out}); err == nil || out.Len() > 0 {
+		t.Errorf("%v, and %d bytes are out", err, out.Len())
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +21,7 @@ type reportFlags struct {
 	outputs       []string
 	dir           string
 	formats       []string
+	toStdout      bool // the report goes there, and what is said to standard error
 	details       bool
 	phones        string
 	signIns       int
@@ -50,7 +52,8 @@ for, when they last passed MFA. It writes nothing to Microsoft Graph.
 
 Name the files to write (-o users.html -o users.csv), or a folder (--out DIR --format
 html,csv). HTML is one page to open in a browser, which asks the network for nothing.
-With no file named, it writes report.html.
+With no file named, it writes report.html. -o - --format csv sends it to standard output,
+and what it says to standard error.
 
 Needs the application permission User.Read.All. For the rest, what is missing is said at
 the end and in the report, and left out:
@@ -60,11 +63,10 @@ the end and in the report, and left out:
   UserAuthMethod-Phone.Read.All      --phones
 
 Phone numbers are hidden unless --phones asks for them. --filter takes conditions such as
-state=enforced,enabled or methods=mobile* or type!=Guest, by
-  ` + strings.Join(report.FilterFields(), ", ") + `;
-repeated ones must all be met. --sort takes
-  ` + strings.Join(report.OrderFields(), ", ") + `;
-a - in front turns one round.
+state=enforced,enabled or methods=mobile* or type!=Guest or, for times,
+last-mfa-sign-in=..2026-06-30 (a span of days, either end open); repeated ones must all be
+met. --sort takes fields with commas between them; a - in front turns one round. Both know
+` + listed(report.OrderFields()) + `; --filter also methods.
 
 ` + exitCodes,
 		Example: `  muster report --tenant contoso.example -o users.html
@@ -78,12 +80,33 @@ a - in front turns one round.
 	return cmd
 }
 
+// listed is a list broken into lines of text.
+func listed(names []string) string {
+	var b strings.Builder
+	width := 0
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(",")
+			if width += 2 + len(name); width > 84 {
+				b.WriteString("\n")
+				width = len(name)
+			} else {
+				b.WriteString(" ")
+			}
+		} else {
+			width = len(name)
+		}
+		b.WriteString(name)
+	}
+	return b.String()
+}
+
 func (f *reportFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.tenant, "tenant", "", "the tenant: its id or one of its domain names")
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "file to write, .html, .csv, .xlsx or .jsonl; may be repeated")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "file to write, .html, .csv, .xlsx or .jsonl; may be repeated; - is standard output, in the form of --format")
 	fs.StringVar(&f.dir, "out", "", "folder to write report.html and so on into, with summary.json; see --format")
-	fs.StringSliceVar(&f.formats, "format", []string{"html"}, "formats of the files in --out: html, csv, xlsx, jsonl")
+	fs.StringSliceVar(&f.formats, "format", nil, "formats of the files in --out: html, csv, xlsx, jsonl (default html); or the one for -o -")
 	fs.BoolVar(&f.details, "details", false, "read methods and default method of each user, which is exact, knows disabled users, and takes two requests a user")
 	fs.StringVar(&f.phones, "phones", "", "read phone numbers, one request a user, and show them masked or full")
 	fs.IntVar(&f.signIns, "sign-ins", 0, "read the sign-in log of so many days, at most 30, for the last sign-in that passed MFA")
@@ -135,10 +158,14 @@ func runReport(cmd *cobra.Command, p *process, f *reportFlags) error {
 		return err
 	}
 	f.tellNotes(say, s)
-	if f.asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
+	out := cmd.OutOrStdout()
+	if f.toStdout {
+		out = say
 	}
-	return f.print(cmd.OutOrStdout(), s)
+	if f.asJSON {
+		return json.NewEncoder(out).Encode(s)
+	}
+	return f.print(out, s)
 }
 
 func describeProgress(p report.Progress) string {
@@ -183,26 +210,43 @@ func (f *reportFlags) options() (report.Options, error) {
 	return o, nil
 }
 
-// files are the outputs that the flags name.
+// files are the outputs that the flags name. It makes the folder of --out when
+// nothing is wrong.
 func (f *reportFlags) files() ([]report.Output, error) {
 	var outputs []report.Output
 	for _, name := range f.outputs {
+		if name == report.ToStdout {
+			if len(f.formats) != 1 {
+				return nil, usageError("-o -: name the form with --format html, csv, xlsx or jsonl")
+			}
+			f.toStdout = true
+			outputs = append(outputs, report.Output{Format: report.Format(f.formats[0]), Path: name})
+			continue
+		}
 		out, err := report.OutputFor(name)
 		if err != nil {
 			return nil, usageError("%w", err)
 		}
 		outputs = append(outputs, out)
 	}
+	for _, format := range f.formats {
+		if !slices.Contains(report.Formats(), report.Format(format)) {
+			return nil, usageError("--format %q: use html, csv, xlsx or jsonl", format)
+		}
+	}
+	if f.dir == "" && !f.toStdout && len(f.formats) > 0 {
+		return nil, usageError("--format goes with --out DIR, or with -o - for standard output; -o takes the form from the ending of the file")
+	}
 	if f.dir != "" {
 		if err := os.MkdirAll(f.dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make folder for the report: %w", err)
 		}
-		for _, format := range f.formats {
-			out, err := report.OutputFor(filepath.Join(f.dir, "report."+format))
-			if err != nil {
-				return nil, usageError("--format %q: use html, csv, xlsx or jsonl", format)
-			}
-			outputs = append(outputs, out)
+		formats := f.formats
+		if len(formats) == 0 {
+			formats = []string{string(report.HTML)}
+		}
+		for _, format := range formats {
+			outputs = append(outputs, report.Output{Format: report.Format(format), Path: filepath.Join(f.dir, "report."+format)})
 		}
 	}
 	if len(outputs) == 0 && f.commands == "" && f.removePhones == "" {
@@ -233,7 +277,7 @@ func (f *reportFlags) keep(s report.Summary) error {
 // tellNotes says on standard error what could not be read, and what to mind.
 func (f *reportFlags) tellNotes(w io.Writer, s report.Summary) {
 	for _, part := range s.Parts {
-		if part.Failed > 0 || !part.Read && !strings.HasPrefix(part.Why, "not asked for") {
+		if part.Failed > 0 || part.Partial || !part.Read && !strings.HasPrefix(part.Why, "not asked for") {
 			fmt.Fprintln(w, "note:", part)
 		}
 	}
@@ -281,11 +325,18 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 		}
 	}
 	fmt.Fprintf(w, "\nWritten in %.1f s: %s\n", s.Seconds, strings.Join(s.Files, ", "))
-	if f.commands != "" {
+	if f.commands != "" && s.Commands > 0 {
 		fmt.Fprintf(w, "To take users off per-user MFA (%d): muster apply %s --tenant %s\n", s.Commands, f.commands, s.Tenant)
 	}
+	if f.commands != "" && s.Commands == 0 {
+		fmt.Fprintf(w, "Nobody can be taken off per-user MFA yet: %s has no rows\n", f.commands)
+	}
 	if f.removePhones != "" {
-		fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		if s.PhoneRemovals > 0 {
+			fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		} else {
+			fmt.Fprintf(w, "Nobody with a strong method has a phone to remove: %s has no rows\n", f.removePhones)
+		}
 		if s.PhonesKept > 0 {
 			fmt.Fprintf(w, "Left out (%d): the phone is their default method, and they have neither Microsoft Authenticator nor codes to take its place\n", s.PhonesKept)
 		}

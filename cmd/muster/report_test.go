@@ -104,15 +104,20 @@ func TestReportUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no tenant":      {nil, "--tenant"},
-		"wrong filter":   {[]string{"--filter", "colour=red"}, "no such field"},
-		"wrong order":    {[]string{"--sort", "colour"}, "no such field"},
-		"wrong ending":   {[]string{"-o", "report.pdf"}, "report.pdf"},
-		"wrong view":     {[]string{"--view", "all"}, `view: "all"`},
-		"wrong phones":   {[]string{"--phones", "some"}, "masked nor full"},
-		"too many days":  {[]string{"--sign-ins", "90"}, "0 to 30"},
-		"changes of now": {[]string{"--changes", "c.csv"}, "no earlier report"},
-		"plain http":     {[]string{"--graph", "http://graph.example.com"}, "plain http"},
+		"no tenant":       {nil, "--tenant"},
+		"wrong filter":    {[]string{"--filter", "colour=red"}, "no such field"},
+		"wrong order":     {[]string{"--sort", "colour"}, "no such field"},
+		"wrong ending":    {[]string{"-o", "report.pdf"}, "report.pdf"},
+		"wrong view":      {[]string{"--view", "all"}, `view: "all"`},
+		"wrong phones":    {[]string{"--phones", "some"}, "masked nor full"},
+		"too many days":   {[]string{"--sign-ins", "90"}, "0 to 30"},
+		"changes of now":  {[]string{"--changes", "c.csv"}, "no earlier report"},
+		"form of nothing": {[]string{"--format", "csv"}, "--out DIR"},
+		"form unknown":    {[]string{"--out", "x", "--format", "pdf"}, "use html, csv"},
+		"no form":         {[]string{"-o", "-"}, "--format"},
+		"never a value":   {[]string{"--filter", "state=on"}, "enforced, enabled, disabled"},
+		"one file twice":  {[]string{"-o", "a.csv", "-o", "./a.csv"}, "written twice"},
+		"plain http":      {[]string{"--graph", "http://graph.example.com"}, "plain http"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -124,6 +129,19 @@ func TestReportUsage(t *testing.T) {
 				t.Errorf("stderr %q does not say %q", r.stderr, test.says)
 			}
 		})
+	}
+}
+
+// What a shell pipes on is the report and nothing else.
+func TestReportGoesToStandardOutput(t *testing.T) {
+	t.Parallel()
+	l := localOfReport(t)
+	r := muster(t, l.env(fast...), "", "report", "-o", "-", "--format", "jsonl", "--filter", "state=enforced").expect(t, 0)
+	if lines := strings.Split(strings.TrimSpace(r.stdout), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], `{"id":`) {
+		t.Errorf("standard output:\n%s", r.stdout)
+	}
+	if !strings.Contains(r.stderr, "2 users in the report") {
+		t.Errorf("standard error: %s", r.stderr)
 	}
 }
 

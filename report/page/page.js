@@ -202,6 +202,15 @@
     });
   };
 
+  // The list of columns closes like a menu.
+  const menu = document.querySelector(".chooser");
+  document.addEventListener("click", event => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.firstElementChild.focus();
+  });
+
   let waiting;
   search.addEventListener("input", () => {
     clearTimeout(waiting);

@@ -50,7 +50,7 @@ func (b *build) readDetails(ctx context.Context, r *reading, listed *sorter, siz
 					return err
 				}
 			}
-			b.progress.users.Add(int64(len(rows)))
+			b.progress.detailed.Add(int64(len(rows)))
 		}
 		return nil
 	})

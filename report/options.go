@@ -132,8 +132,11 @@ func OutputFor(path string) (Output, error) {
 
 // Progress is how far a report has come.
 type Progress struct {
-	// Seen counts users listed, Users those whose details are read too.
-	Seen, Users, Registrations, SignIns int64
+	// Seen counts users listed, Registrations and SignIns what was read of those.
+	Seen, Registrations, SignIns int64
+	// Detailed counts the users whose details are read, of Wanted, which is zero
+	// until the users are listed, and stays so where no details are to be read.
+	Detailed, Wanted int64
 	// Written counts rows, once reading is over; Rows is how many there will be.
 	Written, Rows int64
 }

@@ -146,4 +146,4 @@ func (b *build) signInsOnce(ctx context.Context, r *reading, all bool) (seen int
 }
 
 // progress counts what was read, from several goroutines.
-type progress struct{ seen, users, registrations, signIns atomic.Int64 }
+type progress struct{ seen, detailed, wanted, registrations, signIns atomic.Int64 }

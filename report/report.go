@@ -289,5 +289,8 @@ func (b *build) tellProgress() (stop func()) {
 
 func (b *build) told() Progress {
 	p := &b.progress
-	return Progress{Seen: p.seen.Load(), Users: p.users.Load(), Registrations: p.registrations.Load(), SignIns: p.signIns.Load()}
+	return Progress{
+		Seen: p.seen.Load(), Registrations: p.registrations.Load(), SignIns: p.signIns.Load(),
+		Detailed: p.detailed.Load(), Wanted: p.wanted.Load(),
+	}
 }

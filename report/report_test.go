@@ -133,6 +133,23 @@ func TestEveryKindOfMethodIsWorthTheSameInBothSources(t *testing.T) {
 	}
 }
 
+func TestProgressCountsDetails(t *testing.T) {
+	d := directoryOn(t, tenant.Options{Users: people()})
+	for name, test := range map[string]struct {
+		o    Options
+		want Progress
+	}{
+		"listing": {Options{}, Progress{Seen: 5, Registrations: 4}},
+		"details": {Options{Details: true, MembersOnly: true}, Progress{Seen: 5, Registrations: 4, Detailed: 4, Wanted: 4}},
+	} {
+		var last Progress
+		test.o.Progress = func(p Progress) { last = p }
+		if makeReport(t, d, test.o); last != test.want {
+			t.Errorf("%s: %+v, want %+v", name, last, test.want)
+		}
+	}
+}
+
 func TestWhatIsRefusedIsToldAndNotFatal(t *testing.T) {
 	d := directoryOn(t, tenant.Options{Users: people(), Deny: []tenant.Denial{
 		{Operation: "registrationDetails"}, {Operation: "signIns"}, {Operation: "phoneMethods"}, {Operation: "methods"}, {Operation: "signInPreferences"},

@@ -13,7 +13,7 @@ import (
 // The listing goes first and on its own: it takes minutes where the details of a
 // large tenant take hours, for which the links between its pages may not last.
 func (b *build) readUsers(ctx context.Context, r *reading) error {
-	stateless, err := b.listUsers(ctx, r)
+	listed, stateless, err := b.listUsers(ctx, r)
 	if err != nil {
 		return fmt.Errorf("list users: %w", err)
 	}
@@ -22,22 +22,23 @@ func (b *build) readUsers(ctx context.Context, r *reading) error {
 	if want.UsersPerBatch() == 0 {
 		return nil
 	}
-	listed := r.users
+	b.progress.wanted.Store(listed)
+	users := r.users
 	r.users = b.sorter()
-	if err := b.readDetails(ctx, r, listed, want.UsersPerBatch()); err != nil {
+	if err := b.readDetails(ctx, r, users, want.UsersPerBatch()); err != nil {
 		return err
 	}
-	return listed.close()
+	return users.close()
 }
 
-// listUsers lists the users that the report is about, and counts those whose
-// per-user MFA state the listing does not tell. Where the tenant does not take
+// listUsers lists the users that the report is about, and counts them and those
+// whose per-user MFA state the listing does not tell. Where the tenant does not take
 // the question for the state in a listing, it asks without. A listing that loses
 // its place begins anew.
-func (b *build) listUsers(ctx context.Context, r *reading) (stateless int64, err error) {
+func (b *build) listUsers(ctx context.Context, r *reading) (listed, stateless int64, err error) {
 	withState := true
 	for try := 1; ; {
-		seen, stateless, err := b.listOnce(ctx, r, withState)
+		seen, listed, stateless, err := b.listOnce(ctx, r, withState)
 		kind := graphclient.KindOf(err)
 		switch {
 		case withState && seen == 0 && (kind == graphclient.KindInvalid || kind == graphclient.KindForbidden):
@@ -45,21 +46,20 @@ func (b *build) listUsers(ctx context.Context, r *reading) (stateless int64, err
 		case lostPlace(err, seen) && try < maxListings:
 			try++
 			if err := r.users.close(); err != nil {
-				return 0, err
+				return 0, 0, err
 			}
 		default:
-			return stateless, err
+			return listed, stateless, err
 		}
 	}
 }
 
-func (b *build) listOnce(ctx context.Context, r *reading, withState bool) (seen int, stateless int64, err error) {
+func (b *build) listOnce(ctx context.Context, r *reading, withState bool) (seen int, listed, stateless int64, err error) {
 	var scratch []byte
-	listed := int64(0)
 	b.progress.seen.Store(0)
 	for u, err := range b.source.ReportUsers(ctx, graphclient.ReportUsersQuery{PerUserMFAState: withState}) {
 		if err != nil {
-			return seen, 0, err
+			return seen, 0, 0, err
 		}
 		seen++
 		b.progress.seen.Add(1)
@@ -72,11 +72,11 @@ func (b *build) listOnce(ctx context.Context, r *reading, withState bool) (seen 
 			stateless++
 		}
 		if scratch, err = r.users.addRow([]byte(row.ID), &row, scratch); err != nil {
-			return seen, 0, err
+			return seen, 0, 0, err
 		}
 	}
 	r.parts.listed(listed - stateless)
-	return seen, stateless, nil
+	return seen, listed, stateless, nil
 }
 
 func userRow(u graphclient.ReportUser) Row {

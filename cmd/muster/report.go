@@ -147,7 +147,7 @@ func runReport(cmd *cobra.Command, p *process, f *reportFlags) error {
 	}
 	bar := newBar(say, 0, "reading")
 	o.Progress = func(pr report.Progress) {
-		bar.set(pr.Seen+pr.Registrations+pr.SignIns+pr.Written, describeProgress(pr))
+		bar.set(pr.Seen+pr.Registrations+pr.SignIns+pr.Detailed+pr.Written, describeProgress(pr))
 	}
 	s, err := report.Run(cmd.Context(), client.Directory(f.tenant), o)
 	bar.finish()
@@ -178,6 +178,9 @@ func describeProgress(p report.Progress) string {
 	}
 	if p.SignIns > 0 {
 		text += fmt.Sprintf(", %d sign-ins", p.SignIns)
+	}
+	if p.Wanted > 0 {
+		text += fmt.Sprintf(", details of %d of %d", p.Detailed, p.Wanted)
 	}
 	return text
 }

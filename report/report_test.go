@@ -483,6 +483,34 @@ func TestASheetThatIsFullIsFollowedByAnother(t *testing.T) {
 	}
 }
 
+// largest is the most that was written at once.
+type largest struct{ bytes, all int }
+
+func (l *largest) Write(p []byte) (int, error) {
+	l.bytes, l.all = max(l.bytes, len(p)), l.all+len(p)
+	return len(p), nil
+}
+
+// A workbook is written as it is compressed, not gathered in memory first.
+func TestAWorkbookIsWrittenPieceByPiece(t *testing.T) {
+	var out largest
+	w := newXLSX(&out, Options{View: ViewUsers}.columns(), t.TempDir())
+	if err := w.begin(Summary{Generated: changed}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30_000 {
+		if err := w.row(&Row{ID: (invented{}).id(i), UserPrincipalName: ada, LastPasswordChange: changed.Add(time.Duration(i) * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	if out.all < 500_000 || out.bytes > 100_000 {
+		t.Errorf("%d bytes were written at once, of %d", out.bytes, out.all)
+	}
+}
+
 // failing is a source whose listing ends with an error, or with the context.
 type failing struct {
 	invented

@@ -102,7 +102,18 @@ func (c *comparison) row(now *Row) error {
 			return err
 		}
 	}
-	return c.earlier.advance()
+	return c.next()
+}
+
+// next goes on to the next user of the earlier report. One who is in it twice, as
+// in two reports that were put together, counts once.
+func (c *comparison) next() error {
+	last := c.earlier.head.ID
+	for {
+		if err := c.earlier.advance(); err != nil || !c.earlier.more || c.earlier.head.ID != last {
+			return err
+		}
+	}
 }
 
 // rest tells of the users who come after the last row.
@@ -120,7 +131,7 @@ func (c *comparison) gone() error {
 	if err := c.tell(Change{What: ChangeRemoved, ID: r.ID, UserPrincipalName: r.UserPrincipalName}); err != nil {
 		return err
 	}
-	return c.earlier.advance()
+	return c.next()
 }
 
 // differences compares what both rows know. What one of them does not know has
@@ -137,6 +148,9 @@ func differences(before, now *Row) []Change {
 	texts("userPrincipalName", before.UserPrincipalName, now.UserPrincipalName)
 	texts("userType", before.UserType, now.UserType)
 	flags("accountEnabled", before.AccountEnabled, now.AccountEnabled)
+	flags("onPremisesSyncEnabled", before.Synced, now.Synced)
+	flags("licensed", before.Licensed, now.Licensed)
+	flags("isAdmin", before.Admin, now.Admin)
 	texts("perUserMfaState", before.PerUserMFAState, now.PerUserMFAState)
 	compare("methodsRegistered", sortedList(before.Methods), sortedList(now.Methods),
 		before.Methods != nil && now.Methods != nil && !sameMethods(before.Methods, now.Methods))

@@ -359,6 +359,14 @@ func TestEarlierReportIsCompared(t *testing.T) {
 	if c := m.summary.Changes; c.Added != 1 || c.Removed != 1 || c.Changed != 2 || len(got) != 6 {
 		t.Errorf("changes %+v, %d lines", c, len(got))
 	}
+	// An earlier report that holds everybody twice is compared all the same.
+	doubled := filepath.Join(before.dir, "doubled.jsonl")
+	if err := os.WriteFile(doubled, []byte(strings.Repeat(before.read(t, "all.jsonl"), 2)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := makeReport(t, d, Options{Phones: PhonesMasked, Earlier: doubled}).summary.Changes; c.Added != 1 || c.Removed != 1 || c.Changed != 2 {
+		t.Errorf("compared with two of each: %+v", c)
+	}
 	same := makeReport(t, d, Options{Earlier: filepath.Join(m.dir, "all.jsonl"), Changes: "changes.jsonl"})
 	if c := same.summary.Changes; c.Added+c.Removed+c.Changed != 0 || same.read(t, "changes.jsonl") != "" {
 		t.Errorf("compared with itself: %+v", c)

@@ -177,8 +177,7 @@ func (p *parts) failed(ctx context.Context, name partName, err error) error {
 	case graphclient.KindForbidden:
 		x.refused++
 		x.stopped = x.read == 0 && x.refused >= manyRefusals
-		x.why = "the application permission " + partNeeds[name].permission +
-			" is missing: add it to the app registration and grant admin consent (Microsoft Entra admin center, App registrations, API permissions)"
+		x.why = missing(partNeeds[name].permission)
 	case graphclient.KindLicence:
 		x.stopped = true
 		x.why = "the tenant has no Microsoft Entra ID P1, which this part needs"
@@ -190,6 +189,12 @@ func (p *parts) failed(ctx context.Context, name partName, err error) error {
 		x.why = "Microsoft Graph did not answer: " + err.Error()
 	}
 	return nil
+}
+
+// missing says how to grant a permission.
+func missing(permission string) string {
+	return "the application permission " + permission +
+		" is missing: add it to the app registration and grant admin consent (Microsoft Entra admin center, App registrations, API permissions)"
 }
 
 // told is what the report says of the parts.

@@ -168,6 +168,14 @@ func TestWhatIsRefusedIsToldAndNotFatal(t *testing.T) {
 	}
 }
 
+func TestARefusedListingNamesThePermission(t *testing.T) {
+	d := directoryOn(t, tenant.Options{Users: people(), Deny: []tenant.Denial{{Operation: "users"}}})
+	_, err := Run(t.Context(), d, Options{Outputs: []Output{{CSV, filepath.Join(t.TempDir(), "a.csv")}}})
+	if err == nil || !strings.Contains(err.Error(), "User.Read.All is missing") || !strings.Contains(err.Error(), "App registrations") {
+		t.Errorf("error %v", err)
+	}
+}
+
 func TestReportSurvivesAHarshTenant(t *testing.T) {
 	users := tenant.GenerateUsers(300, 7)
 	p := tenant.FaultsHarsh.Probabilities()

@@ -14,6 +14,9 @@ import (
 // large tenant take hours, for which the links between its pages may not last.
 func (b *build) readUsers(ctx context.Context, r *reading) error {
 	listed, stateless, err := b.listUsers(ctx, r)
+	if graphclient.KindOf(err) == graphclient.KindForbidden {
+		return fmt.Errorf("list users: %s: %w", missing("User.Read.All"), err)
+	}
 	if err != nil {
 		return fmt.Errorf("list users: %w", err)
 	}

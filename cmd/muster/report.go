@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -271,12 +272,16 @@ func (f *reportFlags) keep(s report.Summary) error {
 	if err != nil {
 		return fmt.Errorf("encode summary: %w", err)
 	}
-	draft := filepath.Join(f.dir, ".summary.json.tmp")
-	if err := os.WriteFile(draft, append(raw, '\n'), 0o600); err != nil {
+	draft, err := os.CreateTemp(f.dir, ".summary.json.*.tmp")
+	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	if err := os.Rename(draft, filepath.Join(f.dir, "summary.json")); err != nil {
-		return fmt.Errorf("write summary: %w", err)
+	_, err = draft.Write(append(raw, '\n'))
+	if err = errors.Join(err, draft.Close()); err == nil {
+		err = os.Rename(draft.Name(), filepath.Join(f.dir, "summary.json"))
+	}
+	if err != nil {
+		return fmt.Errorf("write summary: %w", errors.Join(err, os.Remove(draft.Name())))
 	}
 	return nil
 }
@@ -318,9 +323,13 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 		"strong": "at least one method that needs neither SMS nor voice", "phone-only": "depends on SMS or voice",
 		"none": "no method for MFA", "unknown": "could not be read",
 	})
+	unknown := "methods could not be read: use --details"
+	if f.details {
+		unknown = "methods could not be read"
+	}
 	counts("Of those on per-user MFA", s.Migration, map[string]string{
 		"ready": "can move to Conditional Access", "phone-only": "would still pass, until SMS and voice end",
-		"no-method": "has to register a method first", "unknown": "methods could not be read: use --details",
+		"no-method": "has to register a method first", "unknown": unknown,
 	})
 	if s.Strengths.Of(string(report.PhoneOnly)) > 0 {
 		fmt.Fprint(w, retirement)

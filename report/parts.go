@@ -34,7 +34,7 @@ func (p Part) note() string {
 	case p.Why == "":
 		return "read"
 	case p.Failed > 0:
-		return fmt.Sprintf("read, but not of %d users: %s", p.Failed, p.Why)
+		return fmt.Sprintf("read, but not of %s: %s", countOfUsers(p.Failed), p.Why)
 	}
 	return "read; " + p.Why
 }

@@ -300,7 +300,7 @@ func (f *reportFlags) tellNotes(w io.Writer, s report.Summary) {
 
 // print tells a person.
 func (f *reportFlags) print(w io.Writer, s report.Summary) error {
-	fmt.Fprintf(w, "\n%d users in the report, %d in the directory\n", s.Users, s.Seen)
+	fmt.Fprintf(w, "\n%s in the report, %d in the directory\n", plural(int(s.Users), "user"), s.Seen)
 	counts := func(title string, c report.Counts, meanings map[string]string) {
 		if len(c) == 0 {
 			return
@@ -335,7 +335,7 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 		fmt.Fprint(w, retirement)
 	}
 	if c := s.Changes; c != nil {
-		fmt.Fprintf(w, "\nSince the earlier report: %d users added, %d gone, %d changed\n", c.Added, c.Removed, c.Changed)
+		fmt.Fprintf(w, "\nSince the earlier report: %s added, %d gone, %d changed\n", plural(int(c.Added), "user"), c.Removed, c.Changed)
 		for _, x := range c.Fields {
 			fmt.Fprintf(w, "%8d  %s\n", x.Users, x.Value)
 		}

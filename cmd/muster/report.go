@@ -123,7 +123,7 @@ func (f *reportFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.order, "sort", report.DefaultOrder, "what to sort by, as above, the most important first")
 	fs.StringVar(&f.view, "view", string(report.ViewUsers), "users, or migration: those on per-user MFA, and those with nothing but a phone")
 	fs.StringVar(&f.earlier, "diff", "", "compare with this earlier report in JSON Lines")
-	fs.StringVar(&f.changes, "changes", "", "write what differs from --diff to this file, .csv or .jsonl")
+	fs.StringVar(&f.changes, "changes", "", "write what differs from --diff to this file, .csv or .jsonl; default with --out: changes.csv there")
 	fs.StringVar(&f.commands, "commands", "", "write a file for muster apply that takes the users off per-user MFA who have a strong method")
 	fs.StringVar(&f.removePhones, "remove-phones", "", "write a file for muster apply that removes the phones of users who have a strong method")
 	fs.IntVar(&f.pageRows, "html-rows", 200_000, "users that the page of HTML holds at most")

@@ -3,7 +3,7 @@
 GO      ?= go
 BIN     := bin/muster
 SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/*') go.mod go.sum \
-           $(wildcard messages/schema/*)
+           $(wildcard messages/schema/* report/page/*)
 
 .DEFAULT_GOAL := help
 .PHONY: help build run test vet chromium accessibility bench fuzz kill clean

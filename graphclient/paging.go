@@ -20,7 +20,11 @@ func pages[T any](ctx context.Context, d *Directory, k call) iter.Seq2[T, error]
 	return func(yield func(T, error) bool) {
 		var zero T
 		k := k // every walk starts at the first page
-		for {
+		// A link that comes again would be followed for ever. Each is held against
+		// one of those before it: of the 1st, 2nd, 4th, 8th page and so on, the
+		// latest, which sooner or later lies in any circle (Brent's algorithm).
+		mark := ""
+		for n := 1; ; n++ {
 			p, err := readPage[T](ctx, d, k)
 			if err != nil {
 				yield(zero, err)
@@ -35,9 +39,12 @@ func pages[T any](ctx context.Context, d *Directory, k call) iter.Seq2[T, error]
 				return
 			}
 			next, ok := d.client.pinned(p.NextLink)
-			if !ok || next == k.next {
+			if !ok || next == k.next || next == mark {
 				yield(zero, &Error{Op: k.op, Kind: KindTransient, Code: CodeForeignNextLink})
 				return
+			}
+			if n&(n-1) == 0 {
+				mark = next
 			}
 			k.next = next
 		}

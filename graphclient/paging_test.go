@@ -106,6 +106,24 @@ func TestNextLinkIsPinned(t *testing.T) {
 	}
 }
 
+func TestNextLinkInAWideCircle(t *testing.T) {
+	// Two pages, and then round and round through three others.
+	following := map[string]string{"": "a", "a": "b", "b": "c", "c": "d", "d": "b"}
+	w := &wire{respond: func(r request) answer {
+		_, at, _ := strings.Cut(r.URL, "skiptoken=")
+		return ok(`{"value":[{"id":"1"}],"@odata.nextLink":"` + loopback + `/v1.0/users?$skiptoken=` + following[at] + `"}`)
+	}}
+	var failure error
+	for _, failure = range directoryOn(t, w).Users(t.Context(), graphclient.UsersQuery{}) {
+	}
+	if graphclient.KindOf(failure) != graphclient.KindTransient {
+		t.Errorf("error = %v", failure)
+	}
+	if n := len(w.seen()); n > 10 {
+		t.Errorf("sent %d requests", n)
+	}
+}
+
 func TestNextLinkInACircle(t *testing.T) {
 	w := &wire{respond: func(request) answer { return ok(`{"value":[],"@odata.nextLink":"` + loopback + `/v1.0/users?x"}`) }}
 	for _, err := range directoryOn(t, w).Users(t.Context(), graphclient.UsersQuery{}) {

@@ -36,6 +36,17 @@ func (t PhoneType) MethodID() string {
 	return ""
 }
 
+// PhoneTypeOf is the type of the phone method with that id, empty where there is
+// none.
+func PhoneTypeOf(methodID string) PhoneType {
+	for _, t := range [...]PhoneType{Mobile, AlternateMobile, Office} {
+		if strings.EqualFold(methodID, t.MethodID()) {
+			return t
+		}
+	}
+	return ""
+}
+
 // SMSSignInState tells whether a phone can be used to sign in by text message.
 // Values that are not listed here are kept as Graph sent them.
 type SMSSignInState string

@@ -74,7 +74,8 @@ func TestUserDetailsTellWhichPartFailed(t *testing.T) {
 	}
 	ada, nobody := all[0], all[1]
 	if graphclient.KindOf(ada.PerUserMFAStateErr) != graphclient.KindForbidden || ada.PreferencesErr != nil ||
-		!slices.Equal(ada.Methods, []string{"passwordAuthenticationMethod", "phoneAuthenticationMethod"}) || len(ada.Phones) != 1 || ada.Phones[0].Number != number {
+		len(ada.Methods) != 2 || ada.Methods[0].Type != graphclient.MethodPassword ||
+		ada.Methods[1] != (graphclient.Method{ID: graphclient.Mobile.MethodID(), Type: graphclient.MethodPhone}) || len(ada.Phones) != 1 || ada.Phones[0].Number != number {
 		t.Errorf("ada: %+v", ada)
 	}
 	if graphclient.KindOf(nobody.MethodsErr) != graphclient.KindNotFound || graphclient.KindOf(nobody.PhonesErr) != graphclient.KindNotFound {

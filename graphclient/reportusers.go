@@ -7,7 +7,6 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
-	"strings"
 	"time"
 )
 
@@ -80,9 +79,9 @@ type UserDetails struct {
 	PerUserMFAStateErr error
 	Preferences        SignInPreferences
 	PreferencesErr     error
-	// Methods holds the types of the methods, without #microsoft.graph. in
-	// front; one for each method, so a type can be there twice.
-	Methods    []string
+	// Methods holds every method, the password among them, so a type can be there
+	// twice.
+	Methods    []Method
 	MethodsErr error
 	Phones     []PhoneMethod
 	PhonesErr  error
@@ -136,12 +135,10 @@ func (w Details) reads() []detailRead {
 	}
 	if w.Methods {
 		reads = append(reads, detailRead{"/authentication/methods", func(u *UserDetails, r Reply) {
-			var out page[struct {
-				Type string `json:"@odata.type"`
-			}]
+			var out page[listedMethod]
 			u.MethodsErr = r.decode(&out)
 			for _, m := range out.Value {
-				u.Methods = append(u.Methods, strings.TrimPrefix(m.Type, "#microsoft.graph."))
+				u.Methods = append(u.Methods, Method{ID: m.ID, Type: m.kind()})
 			}
 		}})
 	}

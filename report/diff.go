@@ -47,7 +47,7 @@ func readEarlier(name string, s *sorter) error {
 		return err
 	})
 	if err != nil {
-		return fmt.Errorf("read earlier report: %w", err)
+		return fmt.Errorf("read earlier report %s: %w", name, err)
 	}
 	return nil
 }
@@ -66,7 +66,7 @@ func readLines(in io.Reader, each func(*Row) error) error {
 		}
 		var r Row
 		if json.Unmarshal(line, &r) != nil || r.ID == "" {
-			return fmt.Errorf("line %d: not a row of a report in JSON Lines", n)
+			return fmt.Errorf("line %d: not a row of a report in JSON Lines (-o report.jsonl)", n)
 		}
 		r.ID = strings.ToLower(r.ID)
 		if err := each(&r); err != nil {
@@ -102,7 +102,18 @@ func (c *comparison) row(now *Row) error {
 			return err
 		}
 	}
-	return c.earlier.advance()
+	return c.next()
+}
+
+// next goes on to the next user of the earlier report. One who is in it twice, as
+// in two reports that were put together, counts once.
+func (c *comparison) next() error {
+	last := c.earlier.head.ID
+	for {
+		if err := c.earlier.advance(); err != nil || !c.earlier.more || c.earlier.head.ID != last {
+			return err
+		}
+	}
 }
 
 // rest tells of the users who come after the last row.
@@ -120,7 +131,7 @@ func (c *comparison) gone() error {
 	if err := c.tell(Change{What: ChangeRemoved, ID: r.ID, UserPrincipalName: r.UserPrincipalName}); err != nil {
 		return err
 	}
-	return c.earlier.advance()
+	return c.next()
 }
 
 // differences compares what both rows know. What one of them does not know has
@@ -137,6 +148,9 @@ func differences(before, now *Row) []Change {
 	texts("userPrincipalName", before.UserPrincipalName, now.UserPrincipalName)
 	texts("userType", before.UserType, now.UserType)
 	flags("accountEnabled", before.AccountEnabled, now.AccountEnabled)
+	flags("onPremisesSyncEnabled", before.Synced, now.Synced)
+	flags("licensed", before.Licensed, now.Licensed)
+	flags("isAdmin", before.Admin, now.Admin)
 	texts("perUserMfaState", before.PerUserMFAState, now.PerUserMFAState)
 	compare("methodsRegistered", sortedList(before.Methods), sortedList(now.Methods),
 		before.Methods != nil && now.Methods != nil && !sameMethods(before.Methods, now.Methods))
@@ -158,18 +172,12 @@ func differences(before, now *Row) []Change {
 // sameMethods compares lists of methods of which one may come from the
 // registration report and the other from the user. These name some things
 // differently: the report counts the codes of Microsoft Authenticator as a
-// method of their own and tells kinds of passkey apart, and --details without
-// --phones knows only that there is some phone.
+// method of their own and tells kinds of passkey apart.
 func sameMethods(a, b []string) bool {
-	somewhere := func(method string) bool { return slices.Contains(a, method) || slices.Contains(b, method) }
-	anyPhone := somewhere(somePhone)
 	kinds := func(methods []string) []string {
 		var kinds []string
 		for _, m := range methods {
-			lower := strings.ToLower(m)
-			switch {
-			case anyPhone && isPhone(m):
-				m = somePhone
+			switch lower := strings.ToLower(m); {
 			case strings.HasPrefix(lower, "microsoftauthenticator"):
 				m = "microsoftAuthenticator"
 			case strings.HasPrefix(lower, "passkey"):

@@ -12,6 +12,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 )
 
 // The page is one file. Its policy lets nothing be fetched, and nothing run but
@@ -25,7 +26,7 @@ var (
 	pageJS string
 
 	pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-		"number": thousands, "people": countOfUsers, "note": Part.note,
+		"number": thousands, "people": countOfUsers, "note": Part.note, "breakable": breakable,
 	}).Parse(pageHTML))
 )
 
@@ -230,6 +231,20 @@ func thousands(n any) string {
 	return b.String()
 }
 
+// breakable lets a name such as microsoftAuthenticatorPush go on in the next line
+// between its words.
+func breakable(name string) template.HTML {
+	var b strings.Builder
+	last := 0
+	for i, r := range name {
+		if i > last && unicode.IsUpper(r) {
+			b.WriteString(template.HTMLEscapeString(name[last:i]) + "<wbr>")
+			last = i
+		}
+	}
+	return template.HTML(b.String() + template.HTMLEscapeString(name[last:]))
+}
+
 // countOfUsers counts users in words.
 func countOfUsers(n int64) string {
 	if n == 1 {
@@ -292,7 +307,7 @@ func (p *page) content(s Summary) pageContent {
 		c.Phones = c.Phones || col.name == "MobilePhone"
 	}
 	for _, part := range s.Parts {
-		if (!part.Read || part.Failed > 0) && !strings.HasPrefix(part.Why, "not asked for") {
+		if (!part.Read || part.Partial || part.Failed > 0) && !strings.HasPrefix(part.Why, "not asked for") {
 			c.Unread = append(c.Unread, part.String())
 		}
 	}

@@ -44,7 +44,7 @@ func (c *rowsByID) upTo(id string, each func(Row)) error {
 
 // join puts together what was read of each user and calls emit for each, in the
 // order of object ids.
-func join(ctx context.Context, r *reading, emit func(*Row) error) error {
+func (b *build) join(ctx context.Context, r *reading, emit func(*Row) error) error {
 	registrations, err := pullRows(r.registrations)
 	if err != nil {
 		return err
@@ -55,19 +55,13 @@ func join(ctx context.Context, r *reading, emit func(*Row) error) error {
 		return err
 	}
 	defer signIns.stop()
-	last := ""
-	for row, err := range r.users.rows() {
+	for row, err := range b.distinct(r.users) {
 		if err == nil {
 			err = context.Cause(ctx)
 		}
 		if err != nil {
 			return fmt.Errorf("join what was read: %w", err)
 		}
-		// A listing that changes while it is read can show a user twice.
-		if row.ID == last {
-			continue
-		}
-		last = row.ID
 		if err := registrations.upTo(row.ID, row.addRegistration); err != nil {
 			return err
 		}

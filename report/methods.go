@@ -40,18 +40,15 @@ const (
 	NotKnown Migration = "unknown"
 )
 
-// somePhone names a phone of which nobody has asked the type.
-const somePhone = "phone"
-
-// phoneMethods are the names of phones in the registration report, and somePhone.
-var phoneMethods = []string{"mobilePhone", "alternateMobilePhone", "officePhone", somePhone}
+// phoneMethods are the names of phones in the registration report.
+var phoneMethods = []string{"mobilePhone", "alternateMobilePhone", "officePhone"}
 
 // strongPrefixes begin the names of methods that need neither SMS nor voice
 // (resource type userRegistrationDetails, methodsRegistered; the names evolve,
 // so one that nobody knows does not count).
 var strongPrefixes = []string{
 	"microsoftauthenticator", "softwareonetimepasscode", "hardwareonetimepasscode", "passkey", "fido2",
-	"windowshelloforbusiness", "platformcredential", "macossecureenclavekey", "externalauthmethod", "externalauthenticationmethod",
+	"windowshelloforbusiness", "platformcredential", "macossecureenclavekey", "external",
 }
 
 func strengthOf(methods []string) Strength {
@@ -70,7 +67,9 @@ func strengthOf(methods []string) Strength {
 	return strength
 }
 
-func isPhone(method string) bool { return slices.Contains(phoneMethods, method) }
+func isPhone(method string) bool {
+	return slices.ContainsFunc(phoneMethods, func(name string) bool { return strings.EqualFold(name, method) })
+}
 
 func isStrong(method string) bool {
 	lower := strings.ToLower(method)
@@ -92,41 +91,32 @@ func migrationOf(state string, s Strength) Migration {
 	return NotKnown
 }
 
-// reportNames gives the types of users/{id}/authentication/methods the names
-// that the registration report uses. The password is no second factor.
-var reportNames = map[string]string{
-	"passwordAuthenticationMethod":                "",
-	"microsoftAuthenticatorAuthenticationMethod":  "microsoftAuthenticatorPush",
-	"fido2AuthenticationMethod":                   "fido2",
-	"softwareOathAuthenticationMethod":            "softwareOneTimePasscode",
-	"hardwareOathAuthenticationMethod":            "hardwareOneTimePasscode",
-	"windowsHelloForBusinessAuthenticationMethod": "windowsHelloForBusiness",
-	"platformCredentialAuthenticationMethod":      "platformCredential",
-	"emailAuthenticationMethod":                   "email",
+// reportNames gives the methods of users/{id}/authentication/methods the names
+// that the registration report uses; those that are not here keep their own. The
+// password is no second factor.
+var reportNames = map[graphclient.MethodType]string{
+	graphclient.MethodPassword:           "",
+	graphclient.MethodAuthenticator:      "microsoftAuthenticatorPush",
+	"passwordlessMicrosoftAuthenticator": "microsoftAuthenticatorPasswordless",
+	graphclient.MethodSoftwareOath:       "softwareOneTimePasscode",
+	graphclient.MethodHardwareOath:       "hardwareOneTimePasscode",
 }
 
-// registeredNames turns method types into names, each once, sorted. A phone has
-// one type for three names: phones tells them apart, and where it is nil a phone
-// is just some phone.
-func registeredNames(types []string, phones []graphclient.PhoneMethod) []string {
+// registeredNames turns methods into names, each once, sorted. A phone has one
+// type for three names: its id tells them apart.
+func registeredNames(methods []graphclient.Method) []string {
 	names := []string{}
-	for _, t := range types {
-		name, known := reportNames[t]
+	for _, m := range methods {
+		name, known := reportNames[m.Type]
 		switch {
-		case t == "phoneAuthenticationMethod":
-			name = somePhone
-			if phones != nil {
-				name = ""
-			}
+		case m.Type == graphclient.MethodPhone:
+			name = phoneName(graphclient.PhoneTypeOf(m.ID))
 		case !known:
-			name = strings.TrimSuffix(t, "AuthenticationMethod")
+			name = string(m.Type)
 		}
 		if name != "" {
 			names = append(names, name)
 		}
-	}
-	for _, p := range phones {
-		names = append(names, phoneName(p.Type))
 	}
 	slices.Sort(names)
 	return slices.Compact(names)

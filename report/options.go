@@ -3,6 +3,8 @@ package report
 import (
 	"errors"
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +43,8 @@ type Options struct {
 
 	// Outputs are the files to write.
 	Outputs []Output
+	// Stdout takes the output whose path is ToStdout. Nil means os.Stdout.
+	Stdout io.Writer
 	// Commands is a CSV file for muster apply, which takes the users off per-user
 	// MFA who are Ready.
 	Commands string
@@ -106,8 +110,13 @@ func Formats() []Format { return []Format{CSV, XLSX, JSONL, HTML} }
 // Output is one file to write.
 type Output struct {
 	Format Format
-	Path   string
+	// Path is the file, or ToStdout.
+	Path string
 }
+
+// ToStdout as the path of an output sends it to Options.Stdout, once it is
+// complete.
+const ToStdout = "-"
 
 // OutputFor finds the format by the ending of the file's name.
 func OutputFor(path string) (Output, error) {
@@ -123,8 +132,11 @@ func OutputFor(path string) (Output, error) {
 
 // Progress is how far a report has come.
 type Progress struct {
-	// Seen counts users listed, Users those whose details are read too.
-	Seen, Users, Registrations, SignIns int64
+	// Seen counts users listed, Registrations and SignIns what was read of those.
+	Seen, Registrations, SignIns int64
+	// Detailed counts the users whose details are read, of Wanted, which is zero
+	// until the users are listed, and stays so where no details are to be read.
+	Detailed, Wanted int64
 	// Written counts rows, once reading is over; Rows is how many there will be.
 	Written, Rows int64
 }
@@ -150,6 +162,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Now == nil {
 		o.Now = time.Now
+	}
+	if o.Stdout == nil {
+		o.Stdout = os.Stdout
 	}
 	if o.sortMemory == 0 {
 		o.sortMemory = sortMemory
@@ -187,13 +202,21 @@ func (o Options) validate() error {
 	}
 	seen := map[string]bool{}
 	for _, path := range o.paths() {
-		if clean := filepath.Clean(path); seen[clean] {
+		if place := placeOf(path); seen[place] {
 			fault("%s is to be written twice", path)
 		} else {
-			seen[clean] = true
+			seen[place] = true
 		}
 	}
 	return errors.Join(faults...)
+}
+
+// placeOf is the same for two names of one file, as far as names tell.
+func placeOf(path string) string {
+	if whole, err := filepath.Abs(path); err == nil && path != ToStdout {
+		return whole
+	}
+	return path
 }
 
 // paths lists every file that is written.

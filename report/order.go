@@ -24,18 +24,22 @@ const DefaultOrder = "state,user"
 
 // orderFields are what can be sorted by. A part of a key compares as bytes, and
 // none is the beginning of another.
-var orderFields = map[string]func([]byte, *Row) []byte{
-	"user":                 textKey(func(r *Row) string { return r.UserPrincipalName }),
-	"name":                 textKey(func(r *Row) string { return r.DisplayName }),
-	"department":           textKey(func(r *Row) string { return r.Department }),
-	"type":                 textKey(func(r *Row) string { return r.UserType }),
-	"default":              textKey(func(r *Row) string { return r.DefaultMethod }),
-	"state":                rankKey(func(r *Row) string { return r.PerUserMFAState }, "enforced", "enabled", "disabled"),
-	"strength":             rankKey(func(r *Row) string { return string(r.Strength) }, string(NoMethod), string(PhoneOnly), string(Strong)),
-	"migration":            rankKey(func(r *Row) string { return string(r.Migration) }, string(NeedsMethod), string(NeedsStronger), string(NotKnown), string(Ready)),
-	"last-password-change": timeKey(func(r *Row) time.Time { return r.LastPasswordChange }),
-	"last-mfa-sign-in":     timeKey(func(r *Row) time.Time { return r.LastMFASignIn }),
-}
+var orderFields = func() map[string]func([]byte, *Row) []byte {
+	fields := map[string]func([]byte, *Row) []byte{}
+	for name, of := range textFields {
+		fields[name] = textKey(of)
+	}
+	for name, f := range rankFields {
+		fields[name] = rankKey(f.of, f.ranks...)
+	}
+	for name, of := range flagFields {
+		fields[name] = rankKey(func(r *Row) string { return of(r).String() }, Yes.String(), No.String())
+	}
+	for name, of := range timeFields {
+		fields[name] = timeKey(of)
+	}
+	return fields
+}()
 
 // OrderFields lists what can be sorted by.
 func OrderFields() []string { return slices.Sorted(maps.Keys(orderFields)) }

@@ -143,8 +143,9 @@ func TestStrength(t *testing.T) {
 	for want, lists := range map[Strength][][]string{
 		"":        {nil},
 		NoMethod:  {{}, {"email"}, {"securityQuestion", "temporaryAccessPass"}, {"somethingNew"}},
-		PhoneOnly: {{"mobilePhone"}, {"officePhone", "email"}, {"phone"}},
-		Strong:    {{"mobilePhone", "microsoftAuthenticatorPush"}, {"passKeyDeviceBoundAuthenticator"}, {"windowsHelloForBusiness"}, {"softwareOneTimePasscode"}},
+		PhoneOnly: {{"mobilePhone"}, {"officePhone", "email"}, {"MobilePhone", "temporaryAccessPass"}},
+		Strong: {{"mobilePhone", "microsoftAuthenticatorPush"}, {"passKeyDeviceBoundAuthenticator"}, {"windowsHelloForBusiness"}, {"softwareOneTimePasscode"},
+			{"external"}, {"platformCredential"}, {"hardwareOneTimePasscode"}, {"fido2"}, {"microsoftAuthenticatorPasswordless"}},
 	} {
 		for _, methods := range lists {
 			if got := strengthOf(methods); got != want {
@@ -160,7 +161,7 @@ func TestMethodsOfBothSourcesCompare(t *testing.T) {
 		same bool
 	}{
 		{"microsoftAuthenticatorPush", "microsoftAuthenticatorPush softwareOneTimePasscode", true},
-		{"fido2", "passKeyDeviceBound", true}, {"phone", "mobilePhone officePhone", true},
+		{"fido2", "passKeyDeviceBound", true},
 		{"mobilePhone", "officePhone", false}, {"", "mobilePhone", false}, {"softwareOneTimePasscode", "", false},
 	} {
 		if got := sameMethods(strings.Fields(test.a), strings.Fields(test.b)); got != test.same {

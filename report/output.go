@@ -9,7 +9,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // writer writes the rows of a report in one format.
@@ -28,12 +30,28 @@ type draft struct {
 }
 
 func newDraft(path string) (*draft, error) {
+	if path == ToStdout {
+		f, err := os.CreateTemp("", "muster-report-")
+		if err != nil {
+			return nil, fmt.Errorf("make temporary file: %w", err)
+		}
+		return &draft{bufio.NewWriterSize(f, 64<<10), f, path}, nil
+	}
+	if info, err := os.Stat(path); err == nil && info.IsDir() {
+		return nil, fmt.Errorf("write %s: %w", path, errIsFolder)
+	}
 	f, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.tmp")
 	if err != nil {
+		// What the draft would have been called is of no use to anybody.
+		if at, ok := errors.AsType[*os.PathError](err); ok {
+			err = at.Err
+		}
 		return nil, fmt.Errorf("write %s: %w", path, err)
 	}
 	return &draft{bufio.NewWriterSize(f, 64<<10), f, path}, nil
 }
+
+var errIsFolder = errors.New("it is a folder")
 
 // finish writes what is left and closes the file.
 func (d *draft) finish() error {
@@ -43,19 +61,39 @@ func (d *draft) finish() error {
 	return nil
 }
 
+// copyTo sends the finished draft elsewhere and takes it away.
+func (d *draft) copyTo(w io.Writer) error {
+	f, err := os.Open(d.file.Name())
+	if err != nil {
+		return err
+	}
+	_, err = io.Copy(w, f)
+	return errors.Join(err, f.Close(), os.Remove(f.Name()))
+}
+
 // drafts are the files of one report.
 type drafts struct{ all []*draft }
 
-func (ds *drafts) open(path string) (*draft, error) {
-	d, err := newDraft(path)
-	if err == nil {
+// open begins all files. That goes before reading, so that a file which can't be
+// written is told of at once and not after hours.
+func (ds *drafts) open(paths []string) error {
+	for _, path := range paths {
+		d, err := newDraft(path)
+		if err != nil {
+			return err
+		}
 		ds.all = append(ds.all, d)
 	}
-	return d, err
+	return nil
+}
+
+// of is the draft of an open file.
+func (ds *drafts) of(path string) *draft {
+	return ds.all[slices.IndexFunc(ds.all, func(d *draft) bool { return d.path == path })]
 }
 
 // publish gives all files their names. All are complete by then.
-func (ds *drafts) publish() error {
+func (ds *drafts) publish(stdout io.Writer) error {
 	for _, d := range ds.all {
 		if err := d.finish(); err != nil {
 			return err
@@ -63,7 +101,11 @@ func (ds *drafts) publish() error {
 	}
 	for len(ds.all) > 0 {
 		d := ds.all[0]
-		if err := os.Rename(d.file.Name(), d.path); err != nil {
+		if d.path == ToStdout {
+			if err := d.copyTo(stdout); err != nil {
+				return fmt.Errorf("write to standard output: %w", err)
+			}
+		} else if err := os.Rename(d.file.Name(), d.path); err != nil {
 			return fmt.Errorf("write %s: %w", d.path, err)
 		}
 		ds.all = ds.all[1:]
@@ -112,13 +154,30 @@ func (w *csvWriter) end() error {
 }
 
 // inert makes sure that no spreadsheet takes a cell for a formula: one that
-// begins like a formula gets an apostrophe in front (OWASP, CSV Injection).
+// begins like a formula gets an apostrophe in front (OWASP, CSV Injection). So
+// does what begins like one within the cell after a semicolon, a tab or a line
+// break: a spreadsheet that separates cells there takes it for the next cell.
+// NUL, at which some stop reading, is replaced.
 func inert(cell string) string {
-	if cell != "" && strings.ContainsRune("=+-@\t\r\n＝＋－＠", []rune(cell)[0]) {
-		return "'" + cell
+	if !strings.ContainsAny(cell, formulaStarts+"\x00") {
+		return cell
 	}
-	return cell
+	var b strings.Builder
+	begins := true
+	for i, r := range cell {
+		if begins && strings.ContainsRune(formulaStarts, r) && (i == 0 || !strings.ContainsRune("\t\r\n", r)) {
+			b.WriteByte('\'')
+		}
+		begins = begins && r == ' ' || strings.ContainsRune(";\t\r\n", r)
+		if r == 0 {
+			r = utf8.RuneError
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
 }
+
+const formulaStarts = "=+-@\t\r\n＝＋－＠"
 
 // jsonlWriter writes one JSON object a line.
 type jsonlWriter struct{ out *json.Encoder }

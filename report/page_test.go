@@ -262,6 +262,34 @@ func TestPageIsPrintedWithTheRowsShown(t *testing.T) {
 	b.calm(t)
 }
 
+// On a phone nothing is wider than the screen, but for the table, which scrolls,
+// and the list of columns opens and closes like a menu.
+func TestPageOnAPhone(t *testing.T) {
+	b := openPage(t, pageOf(t, invented{n: 40}, Options{SignInDays: 7, Phones: PhonesMasked}))
+	b.run(t, emulation.SetDeviceMetricsOverride(390, 844, 1, true))
+	const wide = `[...document.querySelectorAll("body *")].filter(e => !e.closest("#grid") && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName)`
+	if got := b.says(t, wide); got != "" {
+		t.Errorf("wider than the screen: %s", got)
+	}
+	b.shot(t, "phone.png")
+	b.axe(t)
+	const open = `document.querySelector(".chooser").open`
+	b.run(t, chromedp.Click(".chooser summary", chromedp.ByQuery))
+	b.becomes(t, open, "true")
+	if got := b.says(t, wide); got != "" {
+		t.Errorf("with the columns, wider than the screen: %s", got)
+	}
+	b.axe(t)
+	b.run(t, chromedp.KeyEvent(kb.Escape))
+	b.becomes(t, open, "false")
+	b.becomes(t, `document.activeElement.tagName`, "SUMMARY")
+	b.run(t, chromedp.KeyEvent(kb.Enter))
+	b.becomes(t, open, "true")
+	b.run(t, chromedp.Click("h1", chromedp.ByQuery))
+	b.becomes(t, open, "false")
+	b.calm(t)
+}
+
 func TestAnEmptyPageIsWhole(t *testing.T) {
 	b := openPage(t, pageOf(t, invented{}, Options{View: ViewMigration}))
 	b.becomes(t, status, "0 users")

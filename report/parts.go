@@ -18,6 +18,8 @@ type Part struct {
 	Users int64 `json:"users"`
 	// Failed is how many users it could not be read of.
 	Failed int64 `json:"failed,omitempty"`
+	// Partial: the listing broke off, and what came after is not known.
+	Partial bool `json:"partial,omitempty"`
 	// Why says why not, or what it leaves out.
 	Why string `json:"why,omitempty"`
 }
@@ -27,10 +29,12 @@ func (p Part) note() string {
 	switch {
 	case !p.Read:
 		return "not read: " + p.Why
+	case p.Partial:
+		return "read in part: " + p.Why
 	case p.Why == "":
 		return "read"
 	case p.Failed > 0:
-		return fmt.Sprintf("read, but not of %d users: %s", p.Failed, p.Why)
+		return fmt.Sprintf("read, but not of %s: %s", countOfUsers(p.Failed), p.Why)
 	}
 	return "read; " + p.Why
 }
@@ -68,16 +72,24 @@ var partNeeds = map[partName]struct{ permission, limits string }{
 	},
 }
 
+// manyRefusals is how many users have to be refused, and none read, before a part
+// is given up: a refusal can concern one user only.
+const manyRefusals = 20
+
 // parts gathers what became of each part, from several goroutines.
 type parts struct {
 	mu   sync.Mutex
 	list []part
+	// states is how many per-user MFA states the listing of users told.
+	states int64
 }
 
 type part struct {
 	name    partName
 	asked   bool
 	stopped bool
+	broken  bool
+	refused int64 // of those that failed, by a 403
 	read    int64
 	failed  int64
 	why     string
@@ -106,6 +118,20 @@ func (p *parts) count(name partName) {
 	p.find(name).read++
 }
 
+// restart forgets what was counted of a listing that begins, or begins anew.
+func (p *parts) restart(name partName) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.find(name).read = 0
+}
+
+// listed notes how many per-user MFA states the listing of users told.
+func (p *parts) listed(states int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.states = states
+}
+
 func (p *parts) stopped(name partName) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -118,6 +144,21 @@ func (p *parts) still(want graphclient.Details) graphclient.Details {
 	want.Methods = want.Methods && !p.stopped(partMethods)
 	want.Phones = want.Phones && !p.stopped(partPhones)
 	return want
+}
+
+// brokeOff is failed for a listing: what came before the error was read.
+func (p *parts) brokeOff(ctx context.Context, name partName, err error) error {
+	if err := p.failed(ctx, name, err); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	x := p.find(name)
+	x.failed, x.broken = 0, true
+	if x.read > 0 {
+		x.why = fmt.Sprintf("the listing broke off after %d: %s", x.read, x.why)
+	}
+	return nil
 }
 
 // failed notes that a part could not be read, of one user or at all. It returns
@@ -134,9 +175,9 @@ func (p *parts) failed(ctx context.Context, name partName, err error) error {
 	x.failed++
 	switch kind {
 	case graphclient.KindForbidden:
-		x.stopped = true
-		x.why = "the application permission " + partNeeds[name].permission +
-			" is missing: add it to the app registration and grant admin consent (Microsoft Entra admin center, App registrations, API permissions)"
+		x.refused++
+		x.stopped = x.read == 0 && x.refused >= manyRefusals
+		x.why = missing(partNeeds[name].permission)
 	case graphclient.KindLicence:
 		x.stopped = true
 		x.why = "the tenant has no Microsoft Entra ID P1, which this part needs"
@@ -150,20 +191,33 @@ func (p *parts) failed(ctx context.Context, name partName, err error) error {
 	return nil
 }
 
-// told is what the report says of the parts, when so many users were listed.
-func (p *parts) told(listed int64) []Part {
+// missing says how to grant a permission.
+func missing(permission string) string {
+	return "the application permission " + permission +
+		" is missing: add it to the app registration and grant admin consent (Microsoft Entra admin center, App registrations, API permissions)"
+}
+
+// told is what the report says of the parts.
+func (p *parts) told() []Part {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	var told []Part
 	for _, x := range p.list {
 		t := Part{Name: string(x.name), Users: x.read, Failed: x.failed, Why: x.why}
+		if x.name == partState {
+			t.Users += p.states
+		}
 		switch {
 		case !x.asked:
 			t.Why = x.off
 		case x.name == partState && x.read == 0 && x.failed == 0:
-			t.Read, t.Users, t.Why = true, listed, "told by the listing of users"
+			t.Read, t.Why = true, "told by the listing of users"
 		default:
-			t.Read = x.read > 0 || x.failed == 0
+			t.Read = t.Users > 0 || x.failed == 0 && !x.broken
+			t.Partial = t.Read && x.broken
+			if t.Read && x.refused > 0 && !x.broken {
+				t.Why = "Microsoft Graph refused them (403), though not others"
+			}
 			if t.Read && t.Why == "" {
 				t.Why = partNeeds[x.name].limits
 			}

@@ -2,11 +2,8 @@ package report
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"iter"
 	"strings"
-	"sync"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -47,22 +44,49 @@ func (b *build) read(ctx context.Context) (*reading, error) {
 	return r, g.Wait()
 }
 
+// maxListings is how often a listing is begun before it is given up.
+const maxListings = 3
+
+// lostPlace tells whether a listing has to begin anew: the service does not take
+// the link to the next page any more (Directory_ExpiredPageToken).
+func lostPlace(err error, seen int) bool {
+	return seen > 0 && graphclient.KindOf(err) == graphclient.KindInvalid
+}
+
 // readRegistrations reads the registration report. What it can't read, the
 // report does without.
 func (b *build) readRegistrations(ctx context.Context, r *reading) error {
+	var seen int
+	var err error
+	for range maxListings {
+		// Rows of a listing that broke off may stay: the join takes each once.
+		r.parts.restart(partRegistrations)
+		b.progress.registrations.Store(0)
+		if seen, err = b.registrationsOnce(ctx, r); !lostPlace(err, seen) {
+			break
+		}
+	}
+	if graphclient.KindOf(err) != graphclient.KindNone {
+		return r.parts.brokeOff(ctx, partRegistrations, err)
+	}
+	return err
+}
+
+func (b *build) registrationsOnce(ctx context.Context, r *reading) (seen int, err error) {
 	var scratch []byte
 	for d, err := range b.source.Registrations(ctx, graphclient.RegistrationsQuery{Pace: b.pace}) {
 		if err != nil {
-			return r.parts.failed(ctx, partRegistrations, err)
+			return seen, err
 		}
+		seen++
 		r.parts.count(partRegistrations)
 		b.progress.registrations.Add(1)
 		row := registrationRow(d)
 		if scratch, err = r.registrations.addRow([]byte(row.ID), &row, scratch); err != nil {
-			return err
+			return seen, err
 		}
 	}
-	return nil
+	return seen, nil
 }
 
 func registrationRow(d graphclient.RegistrationDetails) Row {
@@ -81,12 +105,21 @@ func registrationRow(d graphclient.RegistrationDetails) Row {
 // readSignIns reads the sign-in log. A user has many events; the join takes the
 // latest.
 func (b *build) readSignIns(ctx context.Context, r *reading) error {
-	seen, err := b.signInsOnce(ctx, r, false)
-	if seen == 0 && graphclient.KindOf(err) == graphclient.KindInvalid {
-		_, err = b.signInsOnce(ctx, r, true)
+	var seen int
+	var err error
+	all := false
+	for range maxListings {
+		r.parts.restart(partSignIns)
+		b.progress.signIns.Store(0)
+		seen, err = b.signInsOnce(ctx, r, all)
+		refused := seen == 0 && graphclient.KindOf(err) == graphclient.KindInvalid
+		if !lostPlace(err, seen) && (all || !refused) {
+			break
+		}
+		all = all || refused
 	}
 	if graphclient.KindOf(err) != graphclient.KindNone {
-		return r.parts.failed(ctx, partSignIns, err)
+		return r.parts.brokeOff(ctx, partSignIns, err)
 	}
 	return err
 }
@@ -112,212 +145,5 @@ func (b *build) signInsOnce(ctx context.Context, r *reading, all bool) (seen int
 	return seen, nil
 }
 
-// readUsers lists the users and reads their details in batches, several at once.
-func (b *build) readUsers(ctx context.Context, r *reading) error {
-	g, ctx := errgroup.WithContext(ctx)
-	chunks, done := make(chan []Row), make(chan []Row)
-	g.Go(func() error {
-		defer close(chunks)
-		return b.listUsers(ctx, r.parts, chunks)
-	})
-	var workers sync.WaitGroup
-	for range b.o.Concurrency {
-		workers.Add(1)
-		g.Go(func() error {
-			defer workers.Done()
-			for rows := range chunks {
-				if err := b.detail(ctx, r.parts, rows); err != nil {
-					return err
-				}
-				if err := send(ctx, done, rows); err != nil {
-					return err
-				}
-			}
-			return nil
-		})
-	}
-	g.Go(func() error {
-		workers.Wait()
-		close(done)
-		return nil
-	})
-	g.Go(func() error {
-		var scratch []byte
-		for rows := range done {
-			for i := range rows {
-				var err error
-				if scratch, err = r.users.addRow([]byte(rows[i].ID), &rows[i], scratch); err != nil {
-					return err
-				}
-			}
-			b.progress.users.Add(int64(len(rows)))
-		}
-		return nil
-	})
-	return g.Wait()
-}
-
-func send(ctx context.Context, to chan<- []Row, rows []Row) error {
-	select {
-	case to <- rows:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-}
-
-// listUsers lists the users that the report is about. Where the tenant does not
-// take the question for the per-user MFA state in a listing, it asks without.
-func (b *build) listUsers(ctx context.Context, p *parts, to chan<- []Row) error {
-	withState := true
-	for {
-		seen, err := b.listOnce(ctx, withState, to)
-		kind := graphclient.KindOf(err)
-		if withState && seen == 0 && (kind == graphclient.KindInvalid || kind == graphclient.KindForbidden) {
-			withState = false
-			continue
-		}
-		if err != nil {
-			return fmt.Errorf("list users: %w", err)
-		}
-		return nil
-	}
-}
-
-func (b *build) listOnce(ctx context.Context, withState bool, to chan<- []Row) (seen int, err error) {
-	size := chunkSize(b.o)
-	rows := make([]Row, 0, size)
-	for u, err := range b.source.ReportUsers(ctx, graphclient.ReportUsersQuery{PerUserMFAState: withState}) {
-		if err != nil {
-			return seen, err
-		}
-		seen++
-		b.progress.seen.Add(1)
-		row := userRow(u)
-		if !b.o.concerns(&row) {
-			continue
-		}
-		if rows = append(rows, row); len(rows) == size {
-			if err := send(ctx, to, rows); err != nil {
-				return seen, err
-			}
-			rows = make([]Row, 0, size)
-		}
-	}
-	return seen, send(ctx, to, rows)
-}
-
-// chunkSize is how many users are handed on together: as many as fit into one
-// $batch with all that may have to be read of them.
-func chunkSize(o Options) int {
-	want := detailsWanted(o)
-	want.PerUserMFAState = true
-	return want.UsersPerBatch()
-}
-
-func userRow(u graphclient.ReportUser) Row {
-	return Row{
-		ID: strings.ToLower(u.ID), UserPrincipalName: u.UserPrincipalName, DisplayName: u.DisplayName, UserType: u.UserType,
-		AccountEnabled: flagOf(u.AccountEnabled), Synced: FlagOf(u.OnPremisesSyncEnabled),
-		Licensed: FlagOf(len(u.AssignedLicenses) > 0), Department: u.Department,
-		PerUserMFAState: string(u.PerUserMFAState), LastPasswordChange: u.LastPasswordChange,
-	}
-}
-
-func detailsWanted(o Options) graphclient.Details {
-	return graphclient.Details{Preferences: o.Details, Methods: o.Details, Phones: o.Phones != PhonesHidden}
-}
-
-// detail reads the details of a few users into their rows. The per-user MFA
-// state is asked for where the listing did not tell it.
-func (b *build) detail(ctx context.Context, p *parts, rows []Row) error {
-	want := p.still(detailsWanted(b.o))
-	var with, without []int
-	for i := range rows {
-		if rows[i].PerUserMFAState == "" && !p.stopped(partState) {
-			without = append(without, i)
-		} else {
-			with = append(with, i)
-		}
-	}
-	if err := b.batch(ctx, p, rows, with, want); err != nil {
-		return err
-	}
-	want.PerUserMFAState = true
-	return b.batch(ctx, p, rows, without, want)
-}
-
-func (b *build) batch(ctx context.Context, p *parts, rows []Row, which []int, want graphclient.Details) error {
-	if len(which) == 0 || want.UsersPerBatch() == 0 {
-		return nil
-	}
-	ids := make([]string, len(which))
-	for n, i := range which {
-		ids[n] = rows[i].ID
-	}
-	all, err := b.source.UserDetails(ctx, ids, want)
-	if err != nil {
-		return fmt.Errorf("read details of users: %w", err)
-	}
-	for n, i := range which {
-		if err := b.take(ctx, p, &rows[i], all[n], want); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// take puts what was read of a user into the row.
-func (b *build) take(ctx context.Context, p *parts, r *Row, d graphclient.UserDetails, want graphclient.Details) error {
-	var faults []error
-	got := func(asked bool, part partName, err error) bool {
-		switch {
-		case !asked:
-			return false
-		case err != nil:
-			faults = append(faults, p.failed(ctx, part, err))
-			return false
-		}
-		p.count(part)
-		return true
-	}
-	if got(want.PerUserMFAState, partState, d.PerUserMFAStateErr) {
-		r.PerUserMFAState = string(d.PerUserMFAState)
-	}
-	if got(want.Preferences, partPreferences, d.PreferencesErr) {
-		r.DefaultMethod, r.SystemPreferred = string(d.Preferences.DefaultMethod), FlagOf(d.Preferences.SystemPreferred)
-		if r.DefaultMethod == "" {
-			r.DefaultMethod = "none"
-		}
-	}
-	var phones []graphclient.PhoneMethod
-	if got(want.Phones, partPhones, d.PhonesErr) {
-		phones = append([]graphclient.PhoneMethod{}, d.Phones...)
-		r.Phones = phonesOf(phones)
-		if b.o.Phones == PhonesMasked {
-			r.Phones = r.Phones.masked()
-		}
-	}
-	if got(want.Methods, partMethods, d.MethodsErr) {
-		r.Methods = registeredNames(d.Methods, phones)
-	}
-	return errors.Join(faults...)
-}
-
-func phonesOf(methods []graphclient.PhoneMethod) *Phones {
-	var p Phones
-	for _, m := range methods {
-		switch m.Type {
-		case graphclient.Mobile:
-			p.Mobile = m.Number
-		case graphclient.AlternateMobile:
-			p.AlternateMobile = m.Number
-		case graphclient.Office:
-			p.Office = m.Number
-		}
-	}
-	return &p
-}
-
 // progress counts what was read, from several goroutines.
-type progress struct{ seen, users, registrations, signIns atomic.Int64 }
+type progress struct{ seen, detailed, wanted, registrations, signIns atomic.Int64 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
 	"time"
 
@@ -25,11 +26,19 @@ func Run(ctx context.Context, source Source, o Options) (s Summary, err error) {
 	}
 	b := &build{
 		o: o, source: source, started: o.Now().UTC(), tally: newTally(),
-		space: &workspace{parent: filepath.Dir(o.paths()[0])},
+		space: &workspace{parent: besides(o.paths()[0])},
 		pace:  func(ctx context.Context) error { return budgets.Wait(ctx, o.Tenant, 1, 0) },
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
 	return b.run(ctx)
+}
+
+// besides is the folder for what is temporary, which may be large.
+func besides(path string) string {
+	if path == ToStdout {
+		return os.TempDir()
+	}
+	return filepath.Dir(path)
 }
 
 // build is a report under way.
@@ -62,6 +71,9 @@ func (b *build) close() error {
 }
 
 func (b *build) run(ctx context.Context) (Summary, error) {
+	if err := b.drafts.open(b.o.paths()); err != nil {
+		return Summary{}, err
+	}
 	var earlier *sorter
 	if b.o.Earlier != "" {
 		earlier = b.sorter()
@@ -80,11 +92,11 @@ func (b *build) run(ctx context.Context) (Summary, error) {
 		return Summary{}, cmp.Or(interruption(ctx), err)
 	}
 	s := b.tally.finish(earlier != nil)
-	s.Tenant, s.Generated, s.View, s.Seen, s.Parts = b.o.Tenant, b.started, b.o.View, b.progress.seen.Load(), r.parts.told(b.progress.seen.Load())
+	s.Tenant, s.Generated, s.View, s.Seen, s.Parts = b.o.Tenant, b.started, b.o.View, b.progress.seen.Load(), r.parts.told()
 	if err := b.write(ctx, sorted, &s); err != nil {
 		return Summary{}, cmp.Or(interruption(ctx), err)
 	}
-	if err := b.drafts.publish(); err != nil {
+	if err := b.drafts.publish(b.o.Stdout); err != nil {
 		return Summary{}, err
 	}
 	s.Files, s.Seconds = b.o.paths(), b.o.Now().Sub(b.started).Seconds()
@@ -108,7 +120,7 @@ func (b *build) compose(ctx context.Context, r *reading, earlier *sorter) (*sort
 	}
 	sorted := b.sorter()
 	var key, scratch []byte
-	err = join(ctx, r, func(row *Row) (err error) {
+	err = b.join(ctx, r, func(row *Row) (err error) {
 		if !b.o.shows(row) {
 			return nil
 		}
@@ -134,11 +146,7 @@ func (b *build) comparison(earlier *sorter) (row func(*Row) error, end func() er
 	}
 	tell, finish := func(c Change) error { b.tally.change(c); return nil }, func() error { return nil }
 	if b.o.Changes != "" {
-		d, err := b.drafts.open(b.o.Changes)
-		if err != nil {
-			return nil, nil, err
-		}
-		w, err := newChangeWriter(d, b.o.Changes)
+		w, err := newChangeWriter(b.drafts.of(b.o.Changes), b.o.Changes)
 		if err != nil {
 			return nil, nil, err
 		}
@@ -202,21 +210,17 @@ func (b *build) write(ctx context.Context, sorted *sorter, s *Summary) error {
 		if path == b.o.Commands {
 			s.Commands = w.rows
 		} else {
-			s.PhoneRemovals = w.rows
+			s.PhoneRemovals, s.PhonesKept = w.rows, w.kept
 		}
 	}
 	return nil
 }
 
-// writers opens every output under its temporary name.
+// writers begins every output.
 func (b *build) writers(s *Summary) ([]writer, map[string]*commandWriter, error) {
 	var writers []writer
 	for _, out := range b.o.Outputs {
-		d, err := b.drafts.open(out.Path)
-		if err != nil {
-			return nil, nil, err
-		}
-		w, err := b.writer(out.Format, d)
+		w, err := b.writer(out.Format, b.drafts.of(out.Path))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -233,11 +237,8 @@ func (b *build) writers(s *Summary) ([]writer, map[string]*commandWriter, error)
 		if f.path == "" {
 			continue
 		}
-		d, err := b.drafts.open(f.path)
-		if err != nil {
-			return nil, nil, err
-		}
-		if commands[f.path], err = f.make(d); err != nil {
+		var err error
+		if commands[f.path], err = f.make(b.drafts.of(f.path)); err != nil {
 			return nil, nil, err
 		}
 	}
@@ -288,5 +289,8 @@ func (b *build) tellProgress() (stop func()) {
 
 func (b *build) told() Progress {
 	p := &b.progress
-	return Progress{Seen: p.seen.Load(), Users: p.users.Load(), Registrations: p.registrations.Load(), SignIns: p.signIns.Load()}
+	return Progress{
+		Seen: p.seen.Load(), Registrations: p.registrations.Load(), SignIns: p.signIns.Load(),
+		Detailed: p.detailed.Load(), Wanted: p.wanted.Load(),
+	}
 }

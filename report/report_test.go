@@ -96,6 +96,60 @@ func TestDetailsAreReadWithoutTheRegistrationReport(t *testing.T) {
 	}
 }
 
+// Every kind of method is worth the same by the registration report and by
+// asking the user: a pass and an e-mail address are no second factor, and all
+// that needs neither SMS nor voice is strong.
+func TestEveryKindOfMethodIsWorthTheSameInBothSources(t *testing.T) {
+	kinds := map[string]Strength{
+		"email": NoMethod, "temporaryAccessPass": NoMethod, "external": Strong, "fido2": Strong, "hardwareOath": Strong,
+		"platformCredential": Strong, "softwareOath": Strong, "windowsHelloForBusiness": Strong,
+	}
+	var users []tenant.User
+	for kind := range kinds {
+		with := tenant.Phones{Mobile: "+1 2065550101", AlternateMobile: "+1 2065550102", Office: "+1 2065550103"}
+		users = append(users, tenant.User{UserPrincipalName: kind, OtherMethods: []string{kind}},
+			tenant.User{UserPrincipalName: "phone+" + kind, OtherMethods: []string{kind}, Phones: with, Roles: []string{"User Administrator"}})
+	}
+	d := directoryOn(t, tenant.Options{Users: users})
+	for source, m := range map[string]made{"report": makeReport(t, d, Options{}), "details": makeReport(t, d, Options{Details: true})} {
+		for kind, alone := range kinds {
+			beside := alone
+			if alone == NoMethod {
+				beside = PhoneOnly
+			}
+			if r := m.rows[kind]; r.Strength != alone || len(r.Methods) != 1 || r.Admin != No {
+				t.Errorf("%s: %s: %q with %v, want %q", source, kind, r.Strength, r.Methods, alone)
+			}
+			r := m.rows["phone+"+kind]
+			if r.Strength != beside || r.Admin != Yes || len(r.Methods) != 4 {
+				t.Errorf("%s: %s and phones: %q with %v, want %q", source, kind, r.Strength, r.Methods, beside)
+			}
+			for _, name := range phoneMethods {
+				if !slices.Contains(r.Methods, name) {
+					t.Errorf("%s: no %s in %v", source, name, r.Methods)
+				}
+			}
+		}
+	}
+}
+
+func TestProgressCountsDetails(t *testing.T) {
+	d := directoryOn(t, tenant.Options{Users: people()})
+	for name, test := range map[string]struct {
+		o    Options
+		want Progress
+	}{
+		"listing": {Options{}, Progress{Seen: 5, Registrations: 4}},
+		"details": {Options{Details: true, MembersOnly: true}, Progress{Seen: 5, Registrations: 4, Detailed: 4, Wanted: 4}},
+	} {
+		var last Progress
+		test.o.Progress = func(p Progress) { last = p }
+		if makeReport(t, d, test.o); last != test.want {
+			t.Errorf("%s: %+v, want %+v", name, last, test.want)
+		}
+	}
+}
+
 func TestWhatIsRefusedIsToldAndNotFatal(t *testing.T) {
 	d := directoryOn(t, tenant.Options{Users: people(), Deny: []tenant.Denial{
 		{Operation: "registrationDetails"}, {Operation: "signIns"}, {Operation: "phoneMethods"}, {Operation: "methods"}, {Operation: "signInPreferences"},
@@ -111,6 +165,14 @@ func TestWhatIsRefusedIsToldAndNotFatal(t *testing.T) {
 	}
 	if a := m.rows[ada]; a.PerUserMFAState != "enforced" || a.Methods != nil || a.Phones != nil {
 		t.Errorf("ada: %+v", a)
+	}
+}
+
+func TestARefusedListingNamesThePermission(t *testing.T) {
+	d := directoryOn(t, tenant.Options{Users: people(), Deny: []tenant.Denial{{Operation: "users"}}})
+	_, err := Run(t.Context(), d, Options{Outputs: []Output{{CSV, filepath.Join(t.TempDir(), "a.csv")}}})
+	if err == nil || !strings.Contains(err.Error(), "User.Read.All is missing") || !strings.Contains(err.Error(), "App registrations") {
+		t.Errorf("error %v", err)
 	}
 }
 
@@ -182,11 +244,56 @@ func TestScopeFilterAndOrder(t *testing.T) {
 		"not known":         {Options{Filter: parsed("strength=")}, []string{cleo}},
 		"down":              {Options{Order: ordered("-user")}, []string{guest, dora, cleo, bob, ada}},
 		"strength and name": {Options{Order: ordered("strength,-name")}, []string{guest, bob, dora, ada, cleo}},
+		"span of days":      {Options{Filter: parsed("last-password-change=2026-03-01")}, []string{ada}},
+		"days before":       {Options{Filter: parsed("last-password-change=..2026-02-28")}, nil},
+		"never or since":    {Options{Filter: parsed("last-password-change=,2026-03-02..")}, []string{bob, cleo, dora, guest}},
+		"flag":              {Options{Filter: parsed("mfa-registered=yes", "passwordless!=yes"), Order: ordered("-licensed,-user")}, []string{dora, bob, ada}},
+		"enabled first":     {Options{Order: ordered("-enabled,user")}, []string{cleo, ada, bob, dora, guest}},
 		"migration view":    {Options{View: ViewMigration, Order: ordered("user")}, []string{ada, bob, cleo}},
 	} {
 		if got := makeReport(t, d, test.o).order; !slices.Equal(got, test.want) {
 			t.Errorf("%s: %v, want %v", name, got, test.want)
 		}
+	}
+}
+
+func TestFilterRefusesWhatNeverIs(t *testing.T) {
+	for condition, want := range map[string]string{
+		"state=enforce": `"enforce" is never the value; there are enforced, enabled, disabled`, "admin=true": "there are yes, no",
+		"strength=weak*": "there are none, phone-only, strong", "last-mfa-sign-in=yesterday": "neither a day", "last-mfa-sign-in=..": "neither a day",
+		"last-mfa-sign-in=2026-02-30..": "neither a day", "state": "want FIELD=VALUE", `department="a`: "not closed", "colour=red": "no such field",
+	} {
+		if _, err := ParseFilter(condition); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+	for _, condition := range []string{"state=enf*", "state=", "migration!=ready", "type=Guest", "methods=somethingNew"} {
+		if _, err := ParseFilter(condition); err != nil {
+			t.Errorf("%s: %v", condition, err)
+		}
+	}
+}
+
+// A report goes to standard output whole, and leaves nothing else.
+func TestReportToStandardOutput(t *testing.T) {
+	t.Setenv("TMPDIR", t.TempDir())
+	for n, want := range map[int]int{0: 1, 5: 6} {
+		var out strings.Builder
+		o := Options{Outputs: []Output{{CSV, ToStdout}}, Stdout: &out, ReportsPerSecond: 1000, sortMemory: 100}
+		if _, err := Run(t.Context(), invented{n: n}, o); err != nil {
+			t.Fatal(err)
+		}
+		if got := strings.Count(out.String(), "\n"); got != want {
+			t.Errorf("%d lines, want %d", got, want)
+		}
+	}
+	var out strings.Builder
+	source := failing{invented: invented{n: 5}, err: &graphclient.Error{Op: "list users", Kind: graphclient.KindTransient}}
+	if _, err := Run(t.Context(), source, Options{Outputs: []Output{{CSV, ToStdout}}, Stdout: &out}); err == nil || out.Len() > 0 {
+		t.Errorf("%v, and %d bytes are out", err, out.Len())
+	}
+	if left, err := os.ReadDir(os.TempDir()); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
 	}
 }
 
@@ -206,6 +313,32 @@ func TestFilesForApply(t *testing.T) {
 	}
 	if m.summary.Commands != 2 || m.summary.PhoneRemovals != 2 {
 		t.Errorf("summary: %d and %d", m.summary.Commands, m.summary.PhoneRemovals)
+	}
+}
+
+func TestPhonesThatAreTheDefaultGiveWay(t *testing.T) {
+	for _, test := range []struct {
+		methods, def, want string
+		synced             Flag
+		kept               bool
+	}{
+		{methods: "mobilePhone alternateMobilePhone officePhone microsoftAuthenticatorPush", def: "sms", want: "-|-|-|push"},
+		{methods: "mobilePhone softwareOneTimePasscode", def: "sms", want: "-|||oath"},
+		{methods: "officePhone hardwareOneTimePasscode", def: "voiceOffice", want: "||-|oath"},
+		{methods: "mobilePhone microsoftAuthenticatorPasswordless", def: "voiceMobile", want: "-|||push"},
+		{methods: "mobilePhone fido2", def: "none", want: "-|||"},
+		{methods: "mobilePhone fido2", def: "sms", kept: true},
+		{methods: "officePhone external", def: "voiceOffice", kept: true},
+		{methods: "officePhone microsoftAuthenticatorPush", def: "push", synced: Yes},
+		{methods: "mobilePhone temporaryAccessPass", def: "sms"},
+		{methods: "fido2", def: "none"},
+	} {
+		r := Row{Methods: strings.Fields(test.methods), DefaultMethod: test.def, Synced: test.synced}
+		r.complete()
+		cells, kept := phoneRemoval(&r)
+		if got := strings.Join(cells, "|"); got != test.want || kept != test.kept {
+			t.Errorf("%s, default %s: %q, kept %v, want %q, %v", test.methods, test.def, got, kept, test.want, test.kept)
+		}
 	}
 }
 
@@ -233,6 +366,14 @@ func TestEarlierReportIsCompared(t *testing.T) {
 	}
 	if c := m.summary.Changes; c.Added != 1 || c.Removed != 1 || c.Changed != 2 || len(got) != 6 {
 		t.Errorf("changes %+v, %d lines", c, len(got))
+	}
+	// An earlier report that holds everybody twice is compared all the same.
+	doubled := filepath.Join(before.dir, "doubled.jsonl")
+	if err := os.WriteFile(doubled, []byte(strings.Repeat(before.read(t, "all.jsonl"), 2)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if c := makeReport(t, d, Options{Phones: PhonesMasked, Earlier: doubled}).summary.Changes; c.Added != 1 || c.Removed != 1 || c.Changed != 2 {
+		t.Errorf("compared with two of each: %+v", c)
 	}
 	same := makeReport(t, d, Options{Earlier: filepath.Join(m.dir, "all.jsonl"), Changes: "changes.jsonl"})
 	if c := same.summary.Changes; c.Added+c.Removed+c.Changed != 0 || same.read(t, "changes.jsonl") != "" {
@@ -287,6 +428,46 @@ func TestNoCellIsAFormula(t *testing.T) {
 	}
 }
 
+func TestInert(t *testing.T) {
+	for cell, want := range map[string]string{
+		"": "", "Ada": "Ada", "a=b": "a=b", "x - y": "x - y", "=1": "'=1", "  =1": "  '=1", "\t=1": "'\t'=1", "\n": "'\n", "a;=1": "a;'=1",
+		"a; -1": "a; '-1", "a\n@x": "a\n'@x", "a\r\n+1": "a\r\n'+1", "fido2; mobilePhone": "fido2; mobilePhone", "\x00=": "\ufffd=", "'=1": "'=1",
+	} {
+		if got := inert(cell); got != want || inert(got) != got {
+			t.Errorf("%q became %q and then %q, want %q", cell, got, inert(got), want)
+		}
+	}
+}
+
+// What Excel can't hold is cut or replaced, and the workbook stays whole.
+func TestAWorkbookTakesWhateverANameHolds(t *testing.T) {
+	names := []string{strings.Repeat("ü", 40_000), strings.Repeat("\U0001F600", 20_000), "nul\x00nul", "esc\x1b[0m", "_x0041_", "\ufffe", "bad\xffutf", "\u202etfel"}
+	m := makeReport(t, invented{n: len(names), name: func(i int) string { return names[i] }}, Options{Order: mustOrder(t, "user"), Outputs: []Output{{XLSX, "x.xlsx"}}})
+	f, err := excelize.OpenFile(filepath.Join(m.dir, "x.xlsx"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	rows, err := f.GetRows("Users")
+	if err != nil || len(rows) != len(names)+1 {
+		t.Fatalf("%d rows, %v", len(rows), err)
+	}
+	for i, want := range []string{strings.Repeat("ü", 32_767), strings.Repeat("\U0001F600", 16_383), "nul\ufffdnul", "esc\ufffd[0m", "_x0041_", "\ufffd", "bad\ufffdutf", names[7]} {
+		if got := rows[i+1][1]; got != want {
+			t.Errorf("name %d has %d bytes, %.20q, want %d, %.20q", i, len(got), got, len(want), want)
+		}
+	}
+}
+
+func mustOrder(t *testing.T, s string) Order {
+	t.Helper()
+	o, err := ParseOrder(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o
+}
+
 func TestASheetThatIsFullIsFollowedByAnother(t *testing.T) {
 	out, err := os.Create(filepath.Join(t.TempDir(), "x.xlsx"))
 	if err != nil {
@@ -315,6 +496,34 @@ func TestASheetThatIsFullIsFollowedByAnother(t *testing.T) {
 	}
 	if rows, _ := f.GetRows("Users 3"); len(rows) != 3 {
 		t.Errorf("the last sheet has %d rows", len(rows))
+	}
+}
+
+// largest is the most that was written at once.
+type largest struct{ bytes, all int }
+
+func (l *largest) Write(p []byte) (int, error) {
+	l.bytes, l.all = max(l.bytes, len(p)), l.all+len(p)
+	return len(p), nil
+}
+
+// A workbook is written as it is compressed, not gathered in memory first.
+func TestAWorkbookIsWrittenPieceByPiece(t *testing.T) {
+	var out largest
+	w := newXLSX(&out, Options{View: ViewUsers}.columns(), t.TempDir())
+	if err := w.begin(Summary{Generated: changed}); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 12_000 {
+		if err := w.row(&Row{ID: (invented{}).id(i), UserPrincipalName: ada, LastPasswordChange: changed.Add(time.Duration(i) * time.Hour)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.end(); err != nil {
+		t.Fatal(err)
+	}
+	if out.all < 250_000 || out.bytes > 100_000 {
+		t.Errorf("%d bytes were written at once, of %d", out.bytes, out.all)
 	}
 }
 
@@ -366,6 +575,34 @@ func TestAnInterruptedReportLeavesWhatWasThere(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A file that can't be written is told of before anything is read.
+func TestAFileThatCannotBeWrittenIsToldOfAtOnce(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(filepath.Join(dir, "folder.csv"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]string{"nowhere/a.csv": "nowhere/a.csv: no such file or directory", "folder.csv": "folder.csv: it is a folder"} {
+		_, err := Run(t.Context(), unread{t: t}, Options{Outputs: []Output{{JSONL, filepath.Join(dir, "a.jsonl")}, {CSV, filepath.Join(dir, name)}}})
+		if err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	if left, _ := os.ReadDir(dir); len(left) != 1 {
+		t.Errorf("%v is left", left)
+	}
+}
+
+// unread is a source that must not be read.
+type unread struct {
+	invented
+	t *testing.T
+}
+
+func (u unread) ReportUsers(ctx context.Context, q graphclient.ReportUsersQuery) iter.Seq2[graphclient.ReportUser, error] {
+	u.t.Error("the users are read")
+	return u.invented.ReportUsers(ctx, q)
 }
 
 func TestFilesAreForTheOwnerOnly(t *testing.T) {

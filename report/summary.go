@@ -34,6 +34,9 @@ type Summary struct {
 	// for muster apply.
 	Commands      int64 `json:"commands,omitempty"`
 	PhoneRemovals int64 `json:"phone_removals,omitempty"`
+	// PhonesKept is how many users have a strong method and are not in the file
+	// that removes phones, as nothing can take the place of their default method.
+	PhonesKept int64 `json:"phones_kept,omitempty"`
 	// Files are the files that were written.
 	Files   []string `json:"files"`
 	Seconds float64  `json:"seconds"`

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"archive/zip"
 	"fmt"
 	"io"
 	"time"
@@ -161,7 +162,11 @@ func (w *xlsxWriter) end() error {
 	if err := w.sheet.Flush(); err != nil {
 		return err
 	}
-	if err := w.file.Write(w.out); err != nil {
+	// The library would put the whole archive together in memory first, and then
+	// write that. Given an archive that goes where it belongs, its buffer stays
+	// empty.
+	w.file.SetZipWriter(func(io.Writer) excelize.ZipWriter { return zip.NewWriter(w.out) })
+	if _, err := w.file.WriteToBuffer(); err != nil {
 		return fmt.Errorf("write workbook: %w", err)
 	}
 	return w.file.Close()

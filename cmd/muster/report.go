@@ -2,10 +2,12 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -20,6 +22,7 @@ type reportFlags struct {
 	outputs       []string
 	dir           string
 	formats       []string
+	toStdout      bool // the report goes there, and what is said to standard error
 	details       bool
 	phones        string
 	signIns       int
@@ -50,7 +53,8 @@ for, when they last passed MFA. It writes nothing to Microsoft Graph.
 
 Name the files to write (-o users.html -o users.csv), or a folder (--out DIR --format
 html,csv). HTML is one page to open in a browser, which asks the network for nothing.
-With no file named, it writes report.html.
+With no file named, it writes report.html. -o - --format csv sends it to standard output,
+and what it says to standard error.
 
 Needs the application permission User.Read.All. For the rest, what is missing is said at
 the end and in the report, and left out:
@@ -60,11 +64,10 @@ the end and in the report, and left out:
   UserAuthMethod-Phone.Read.All      --phones
 
 Phone numbers are hidden unless --phones asks for them. --filter takes conditions such as
-state=enforced,enabled or methods=mobile* or type!=Guest, by
-  ` + strings.Join(report.FilterFields(), ", ") + `;
-repeated ones must all be met. --sort takes
-  ` + strings.Join(report.OrderFields(), ", ") + `;
-a - in front turns one round.
+state=enforced,enabled or methods=mobile* or type!=Guest or, for times,
+last-mfa-sign-in=..2026-06-30 (a span of days, either end open); repeated ones must all be
+met. --sort takes fields with commas between them; a - in front turns one round. Both know
+` + listed(report.OrderFields()) + `; --filter also methods.
 
 ` + exitCodes,
 		Example: `  muster report --tenant contoso.example -o users.html
@@ -74,16 +77,41 @@ a - in front turns one round.
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runReport(cmd, p, &f) }),
 	}
 	f.graphFlags.add(cmd)
+	// A report writes nothing to Graph.
+	for _, name := range []string{"writes-per-second", "write-burst"} {
+		cmd.Flags().Lookup(name).Hidden = true
+	}
 	f.add(cmd)
 	return cmd
+}
+
+// listed is a list broken into lines of text.
+func listed(names []string) string {
+	var b strings.Builder
+	width := 0
+	for i, name := range names {
+		if i > 0 {
+			b.WriteString(",")
+			if width += 2 + len(name); width > 84 {
+				b.WriteString("\n")
+				width = len(name)
+			} else {
+				b.WriteString(" ")
+			}
+		} else {
+			width = len(name)
+		}
+		b.WriteString(name)
+	}
+	return b.String()
 }
 
 func (f *reportFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.tenant, "tenant", "", "the tenant: its id or one of its domain names")
-	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "file to write, .html, .csv, .xlsx or .jsonl; may be repeated")
+	fs.StringArrayVarP(&f.outputs, "output", "o", nil, "file to write, .html, .csv, .xlsx or .jsonl; may be repeated; - is standard output, in the form of --format")
 	fs.StringVar(&f.dir, "out", "", "folder to write report.html and so on into, with summary.json; see --format")
-	fs.StringSliceVar(&f.formats, "format", []string{"html"}, "formats of the files in --out: html, csv, xlsx, jsonl")
+	fs.StringSliceVar(&f.formats, "format", nil, "formats of the files in --out: html, csv, xlsx, jsonl (default html); or the one for -o -")
 	fs.BoolVar(&f.details, "details", false, "read methods and default method of each user, which is exact, knows disabled users, and takes two requests a user")
 	fs.StringVar(&f.phones, "phones", "", "read phone numbers, one request a user, and show them masked or full")
 	fs.IntVar(&f.signIns, "sign-ins", 0, "read the sign-in log of so many days, at most 30, for the last sign-in that passed MFA")
@@ -95,7 +123,7 @@ func (f *reportFlags) add(cmd *cobra.Command) {
 	fs.StringVar(&f.order, "sort", report.DefaultOrder, "what to sort by, as above, the most important first")
 	fs.StringVar(&f.view, "view", string(report.ViewUsers), "users, or migration: those on per-user MFA, and those with nothing but a phone")
 	fs.StringVar(&f.earlier, "diff", "", "compare with this earlier report in JSON Lines")
-	fs.StringVar(&f.changes, "changes", "", "write what differs from --diff to this file, .csv or .jsonl")
+	fs.StringVar(&f.changes, "changes", "", "write what differs from --diff to this file, .csv or .jsonl; default with --out: changes.csv there")
 	fs.StringVar(&f.commands, "commands", "", "write a file for muster apply that takes the users off per-user MFA who have a strong method")
 	fs.StringVar(&f.removePhones, "remove-phones", "", "write a file for muster apply that removes the phones of users who have a strong method")
 	fs.IntVar(&f.pageRows, "html-rows", 200_000, "users that the page of HTML holds at most")
@@ -124,7 +152,7 @@ func runReport(cmd *cobra.Command, p *process, f *reportFlags) error {
 	}
 	bar := newBar(say, 0, "reading")
 	o.Progress = func(pr report.Progress) {
-		bar.set(pr.Seen+pr.Registrations+pr.SignIns+pr.Written, describeProgress(pr))
+		bar.set(pr.Seen+pr.Registrations+pr.SignIns+pr.Detailed+pr.Written, describeProgress(pr))
 	}
 	s, err := report.Run(cmd.Context(), client.Directory(f.tenant), o)
 	bar.finish()
@@ -135,10 +163,14 @@ func runReport(cmd *cobra.Command, p *process, f *reportFlags) error {
 		return err
 	}
 	f.tellNotes(say, s)
-	if f.asJSON {
-		return json.NewEncoder(cmd.OutOrStdout()).Encode(s)
+	out := cmd.OutOrStdout()
+	if f.toStdout {
+		out = say
 	}
-	return f.print(cmd.OutOrStdout(), s)
+	if f.asJSON {
+		return json.NewEncoder(out).Encode(s)
+	}
+	return f.print(out, s)
 }
 
 func describeProgress(p report.Progress) string {
@@ -151,6 +183,9 @@ func describeProgress(p report.Progress) string {
 	}
 	if p.SignIns > 0 {
 		text += fmt.Sprintf(", %d sign-ins", p.SignIns)
+	}
+	if p.Wanted > 0 {
+		text += fmt.Sprintf(", details of %d of %d", p.Detailed, p.Wanted)
 	}
 	return text
 }
@@ -183,26 +218,43 @@ func (f *reportFlags) options() (report.Options, error) {
 	return o, nil
 }
 
-// files are the outputs that the flags name.
+// files are the outputs that the flags name. It makes the folder of --out when
+// nothing is wrong.
 func (f *reportFlags) files() ([]report.Output, error) {
 	var outputs []report.Output
 	for _, name := range f.outputs {
+		if name == report.ToStdout {
+			if len(f.formats) != 1 {
+				return nil, usageError("-o -: name the form with --format html, csv, xlsx or jsonl")
+			}
+			f.toStdout = true
+			outputs = append(outputs, report.Output{Format: report.Format(f.formats[0]), Path: name})
+			continue
+		}
 		out, err := report.OutputFor(name)
 		if err != nil {
 			return nil, usageError("%w", err)
 		}
 		outputs = append(outputs, out)
 	}
+	for _, format := range f.formats {
+		if !slices.Contains(report.Formats(), report.Format(format)) {
+			return nil, usageError("--format %q: use html, csv, xlsx or jsonl", format)
+		}
+	}
+	if f.dir == "" && !f.toStdout && len(f.formats) > 0 {
+		return nil, usageError("--format goes with --out DIR, or with -o - for standard output; -o takes the form from the ending of the file")
+	}
 	if f.dir != "" {
 		if err := os.MkdirAll(f.dir, 0o700); err != nil {
 			return nil, fmt.Errorf("make folder for the report: %w", err)
 		}
-		for _, format := range f.formats {
-			out, err := report.OutputFor(filepath.Join(f.dir, "report."+format))
-			if err != nil {
-				return nil, usageError("--format %q: use html, csv, xlsx or jsonl", format)
-			}
-			outputs = append(outputs, out)
+		formats := f.formats
+		if len(formats) == 0 {
+			formats = []string{string(report.HTML)}
+		}
+		for _, format := range formats {
+			outputs = append(outputs, report.Output{Format: report.Format(format), Path: filepath.Join(f.dir, "report."+format)})
 		}
 	}
 	if len(outputs) == 0 && f.commands == "" && f.removePhones == "" {
@@ -220,12 +272,16 @@ func (f *reportFlags) keep(s report.Summary) error {
 	if err != nil {
 		return fmt.Errorf("encode summary: %w", err)
 	}
-	draft := filepath.Join(f.dir, ".summary.json.tmp")
-	if err := os.WriteFile(draft, append(raw, '\n'), 0o600); err != nil {
+	draft, err := os.CreateTemp(f.dir, ".summary.json.*.tmp")
+	if err != nil {
 		return fmt.Errorf("write summary: %w", err)
 	}
-	if err := os.Rename(draft, filepath.Join(f.dir, "summary.json")); err != nil {
-		return fmt.Errorf("write summary: %w", err)
+	_, err = draft.Write(append(raw, '\n'))
+	if err = errors.Join(err, draft.Close()); err == nil {
+		err = os.Rename(draft.Name(), filepath.Join(f.dir, "summary.json"))
+	}
+	if err != nil {
+		return fmt.Errorf("write summary: %w", errors.Join(err, os.Remove(draft.Name())))
 	}
 	return nil
 }
@@ -233,7 +289,7 @@ func (f *reportFlags) keep(s report.Summary) error {
 // tellNotes says on standard error what could not be read, and what to mind.
 func (f *reportFlags) tellNotes(w io.Writer, s report.Summary) {
 	for _, part := range s.Parts {
-		if part.Failed > 0 || !part.Read && !strings.HasPrefix(part.Why, "not asked for") {
+		if part.Failed > 0 || part.Partial || !part.Read && !strings.HasPrefix(part.Why, "not asked for") {
 			fmt.Fprintln(w, "note:", part)
 		}
 	}
@@ -244,7 +300,7 @@ func (f *reportFlags) tellNotes(w io.Writer, s report.Summary) {
 
 // print tells a person.
 func (f *reportFlags) print(w io.Writer, s report.Summary) error {
-	fmt.Fprintf(w, "\n%d users in the report, %d in the directory\n", s.Users, s.Seen)
+	fmt.Fprintf(w, "\n%s in the report, %d in the directory\n", plural(int(s.Users), "user"), s.Seen)
 	counts := func(title string, c report.Counts, meanings map[string]string) {
 		if len(c) == 0 {
 			return
@@ -267,25 +323,39 @@ func (f *reportFlags) print(w io.Writer, s report.Summary) error {
 		"strong": "at least one method that needs neither SMS nor voice", "phone-only": "depends on SMS or voice",
 		"none": "no method for MFA", "unknown": "could not be read",
 	})
+	unknown := "methods could not be read: use --details"
+	if f.details {
+		unknown = "methods could not be read"
+	}
 	counts("Of those on per-user MFA", s.Migration, map[string]string{
 		"ready": "can move to Conditional Access", "phone-only": "would still pass, until SMS and voice end",
-		"no-method": "has to register a method first", "unknown": "methods could not be read: use --details",
+		"no-method": "has to register a method first", "unknown": unknown,
 	})
 	if s.Strengths.Of(string(report.PhoneOnly)) > 0 {
 		fmt.Fprint(w, retirement)
 	}
 	if c := s.Changes; c != nil {
-		fmt.Fprintf(w, "\nSince the earlier report: %d users added, %d gone, %d changed\n", c.Added, c.Removed, c.Changed)
+		fmt.Fprintf(w, "\nSince the earlier report: %s added, %d gone, %d changed\n", plural(int(c.Added), "user"), c.Removed, c.Changed)
 		for _, x := range c.Fields {
 			fmt.Fprintf(w, "%8d  %s\n", x.Users, x.Value)
 		}
 	}
 	fmt.Fprintf(w, "\nWritten in %.1f s: %s\n", s.Seconds, strings.Join(s.Files, ", "))
-	if f.commands != "" {
+	if f.commands != "" && s.Commands > 0 {
 		fmt.Fprintf(w, "To take users off per-user MFA (%d): muster apply %s --tenant %s\n", s.Commands, f.commands, s.Tenant)
 	}
+	if f.commands != "" && s.Commands == 0 {
+		fmt.Fprintf(w, "Nobody can be taken off per-user MFA yet: %s has no rows\n", f.commands)
+	}
 	if f.removePhones != "" {
-		fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		if s.PhoneRemovals > 0 {
+			fmt.Fprintf(w, "To remove the phones of users with a strong method (%d): muster apply %s --tenant %s\n", s.PhoneRemovals, f.removePhones, s.Tenant)
+		} else {
+			fmt.Fprintf(w, "Nobody with a strong method has a phone to remove: %s has no rows\n", f.removePhones)
+		}
+		if s.PhonesKept > 0 {
+			fmt.Fprintf(w, "Left out (%d): the phone is their default method, and they have neither Microsoft Authenticator nor codes to take its place\n", s.PhonesKept)
+		}
 	}
 	return nil
 }

@@ -7,14 +7,19 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/muster-mfa/muster/local/tenant"
 	"github.com/muster-mfa/muster/report"
 )
 
-// reportUsers are invented: one to be moved, one with nothing but a phone, one
-// without a method, one who is disabled.
+// reportUsers are invented: one to be moved, two with nothing but a phone, one
+// without a method, one who is disabled, one whose phone gives way to codes, and
+// one whose phone has nothing to give way to.
 const reportUsers = `{"userPrincipalName":"ada@contoso.example","displayName":"Ada","perUserMfaState":"enforced","phones":{"mobile":"+1 2065550101"},"authenticator":[{"displayName":"Ada's phone"}],"defaultMethod":"sms","mfaSignInHoursAgo":5}
 {"userPrincipalName":"bob@contoso.example","displayName":"Bob","perUserMfaState":"enforced","phones":{"mobile":"+44 7700900123"},"defaultMethod":"sms"}
 {"userPrincipalName":"cleo@contoso.example","displayName":"Cleo","perUserMfaState":"enabled"}
+{"userPrincipalName":"emil@contoso.example","displayName":"Emil","phones":{"mobile":"+1 2065550103","office":"+1 2065550104"},"otherMethods":["softwareOath"],"defaultMethod":"sms"}
+{"userPrincipalName":"fay@contoso.example","displayName":"Fay","phones":{"mobile":"+1 2065550105"},"otherMethods":["fido2"],"defaultMethod":"sms"}
+{"userPrincipalName":"gus@contoso.example","displayName":"Gus","phones":{"mobile":"+1 2065550106"},"otherMethods":["temporaryAccessPass"],"defaultMethod":"sms"}
 {"userPrincipalName":"dora@contoso.example","displayName":"Dora","accountEnabled":false}
 `
 
@@ -32,7 +37,7 @@ func TestReportLeadsUsersOffPerUserMFA(t *testing.T) {
 	in := func(name string) string { return filepath.Join(dir, name) }
 	r := muster(t, l.env(fast...), "", "report", "--out", dir, "--format", "html,csv,jsonl,xlsx",
 		"--commands", in("ready.csv"), "--remove-phones", in("phones.csv"), "--sign-ins", "7").expect(t, 0)
-	for _, want := range []string{"4 users in the report", "2  enforced", "1  ready", "1 February 2027", "muster apply " + in("ready.csv")} {
+	for _, want := range []string{"7 users in the report", "2  enforced", "1  ready", "1 February 2027", "muster apply " + in("ready.csv"), "Left out (1)"} {
 		if !strings.Contains(r.stdout, want) {
 			t.Errorf("the report does not say %q:\n%s", want, r.stdout)
 		}
@@ -57,12 +62,20 @@ func TestReportLeadsUsersOffPerUserMFA(t *testing.T) {
 	if bob.PerUserMFAState != "enforced" || bob.Phones.Mobile == "" {
 		t.Errorf("bob: %+v", bob)
 	}
+	if emil := l.users(t)["emil@contoso.example"]; emil.Phones != (tenant.Phones{}) || emil.DefaultMethod != "oath" {
+		t.Errorf("emil: %+v", emil)
+	}
+	for _, name := range []string{"fay@contoso.example", "gus@contoso.example"} {
+		if u := l.users(t)[name]; u.Phones.Mobile == "" || u.DefaultMethod != "sms" {
+			t.Errorf("%s: %+v", name, u)
+		}
+	}
 	r = muster(t, l.env(fast...), "", "report", "--diff", in("report.jsonl"), "--changes", in("changes.csv"), "-o", in("later.csv"), "--json").expect(t, 0)
 	var s report.Summary
 	if err := json.Unmarshal([]byte(r.stdout), &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Users != 4 || s.States.Of("enforced") != 1 || s.Changes == nil || s.Changes.Changed != 1 {
+	if s.Users != 7 || s.States.Of("enforced") != 1 || s.Changes == nil || s.Changes.Changed != 2 {
 		t.Errorf("summary %+v", s)
 	}
 	changes, err := os.ReadFile(in("changes.csv"))
@@ -91,15 +104,20 @@ func TestReportUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"no tenant":      {nil, "--tenant"},
-		"wrong filter":   {[]string{"--filter", "colour=red"}, "no such field"},
-		"wrong order":    {[]string{"--sort", "colour"}, "no such field"},
-		"wrong ending":   {[]string{"-o", "report.pdf"}, "report.pdf"},
-		"wrong view":     {[]string{"--view", "all"}, `view: "all"`},
-		"wrong phones":   {[]string{"--phones", "some"}, "masked nor full"},
-		"too many days":  {[]string{"--sign-ins", "90"}, "0 to 30"},
-		"changes of now": {[]string{"--changes", "c.csv"}, "no earlier report"},
-		"plain http":     {[]string{"--graph", "http://graph.example.com"}, "plain http"},
+		"no tenant":       {nil, "--tenant"},
+		"wrong filter":    {[]string{"--filter", "colour=red"}, "no such field"},
+		"wrong order":     {[]string{"--sort", "colour"}, "no such field"},
+		"wrong ending":    {[]string{"-o", "report.pdf"}, "report.pdf"},
+		"wrong view":      {[]string{"--view", "all"}, `view: "all"`},
+		"wrong phones":    {[]string{"--phones", "some"}, "masked nor full"},
+		"too many days":   {[]string{"--sign-ins", "90"}, "0 to 30"},
+		"changes of now":  {[]string{"--changes", "c.csv"}, "no earlier report"},
+		"form of nothing": {[]string{"--format", "csv"}, "--out DIR"},
+		"form unknown":    {[]string{"--out", "x", "--format", "pdf"}, "use html, csv"},
+		"no form":         {[]string{"-o", "-"}, "--format"},
+		"never a value":   {[]string{"--filter", "state=on"}, "enforced, enabled, disabled"},
+		"one file twice":  {[]string{"-o", "a.csv", "-o", "./a.csv"}, "written twice"},
+		"plain http":      {[]string{"--graph", "http://graph.example.com"}, "plain http"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -111,6 +129,19 @@ func TestReportUsage(t *testing.T) {
 				t.Errorf("stderr %q does not say %q", r.stderr, test.says)
 			}
 		})
+	}
+}
+
+// What a shell pipes on is the report and nothing else.
+func TestReportGoesToStandardOutput(t *testing.T) {
+	t.Parallel()
+	l := localOfReport(t)
+	r := muster(t, l.env(fast...), "", "report", "-o", "-", "--format", "jsonl", "--filter", "state=enforced").expect(t, 0)
+	if lines := strings.Split(strings.TrimSpace(r.stdout), "\n"); len(lines) != 2 || !strings.HasPrefix(lines[0], `{"id":`) {
+		t.Errorf("standard output:\n%s", r.stdout)
+	}
+	if !strings.Contains(r.stderr, "2 users in the report") {
+		t.Errorf("standard error: %s", r.stderr)
 	}
 }
 

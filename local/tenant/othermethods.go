@@ -42,6 +42,19 @@ func (u User) generatesCodes() bool {
 	return slices.Contains(u.OtherMethods, "softwareOath") || slices.Contains(u.OtherMethods, "hardwareOath")
 }
 
+// passwordless tells whether the user can sign in without the password.
+func (u User) passwordless() bool {
+	return slices.ContainsFunc([]string{"fido2", "platformCredential", "windowsHelloForBusiness"}, func(kind string) bool {
+		return slices.Contains(u.OtherMethods, kind)
+	})
+}
+
+// canResetPassword tells whether the user has a method that self-service password
+// reset takes: phones, codes, notifications and an e-mail address.
+func (u User) canResetPassword() bool {
+	return u.Phones != (Phones{}) || len(u.Authenticator) > 0 || u.generatesCodes() || slices.Contains(u.OtherMethods, "email")
+}
+
 // otherMethodID is the id of the i-th other method.
 func (u User) otherMethodID(i int) string {
 	return UserID(fmt.Sprintf("%s/%s/%d", u.ID, u.OtherMethods[i], i))

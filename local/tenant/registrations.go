@@ -146,8 +146,8 @@ func (r *record) appendRegistration(b []byte, made time.Time) []byte {
 		name string
 		is   bool
 	}{
-		{"isAdmin", len(r.Roles) > 0}, {"isSsprRegistered", registered}, {"isSsprEnabled", true}, {"isSsprCapable", registered},
-		{"isMfaRegistered", registered}, {"isMfaCapable", registered}, {"isPasswordlessCapable", false},
+		{"isAdmin", len(r.Roles) > 0}, {"isSsprRegistered", r.canResetPassword()}, {"isSsprEnabled", true}, {"isSsprCapable", r.canResetPassword()},
+		{"isMfaRegistered", registered}, {"isMfaCapable", registered}, {"isPasswordlessCapable", r.passwordless()},
 		{"isSystemPreferredAuthenticationMethodEnabled", r.SystemPreferred},
 	} {
 		b = append(b, `,"`+p.name+`":`...)

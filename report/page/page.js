@@ -104,7 +104,7 @@
     if (mfa === "enforced" || mfa === "enabled") tr.className = mfa;
     visible.forEach((c, place) => {
       const value = text(row, c);
-      const cell = place === 0 ? element("th", { scope: "row" }) : element("td");
+      const cell = place === 0 ? element("th", { scope: "row" }) : element("td", { class: columns[c].kind });
       const badge = columns[c].badge && value;
       cell.append(badge ? element("span", { class: "badge " + value }, value) : value);
       if (value) cell.title = full(row, c);
@@ -201,6 +201,15 @@
       byID("columns-shown").append(element("label", {}, box, " " + column.title));
     });
   };
+
+  // The list of columns closes like a menu.
+  const menu = document.querySelector(".chooser");
+  document.addEventListener("click", event => { if (!menu.contains(event.target)) menu.open = false; });
+  menu.addEventListener("keydown", event => {
+    if (event.key !== "Escape") return;
+    menu.open = false;
+    menu.firstElementChild.focus();
+  });
 
   let waiting;
   search.addEventListener("input", () => {

@@ -206,6 +206,27 @@ func TestRegistrationsAreRemovedBySelection(t *testing.T) {
 	}
 }
 
+// Where the default method is a phone that goes, one-time codes that a token makes
+// can take its place: Graph refuses to remove the default while there are others.
+// Nobody else's other methods are read.
+func TestATokenTakesThePlaceOfThePhone(t *testing.T) {
+	t.Parallel()
+	ada := tenant.User{UserPrincipalName: upn("ada"), Phones: tenant.Phones{Mobile: number(1)}, DefaultMethod: "sms", OtherMethods: []string{"softwareOath"}}
+	bob := tenant.User{UserPrincipalName: upn("bob"), Phones: tenant.Phones{Mobile: number(2)}, OtherMethods: []string{"softwareOath"}}
+	r := newRig(t, config{users: []tenant.User{ada, bob}})
+	ids := r.publish(messages.Command{User: upn("ada"), Phones: mobile(messages.Remove)}, messages.Command{User: upn("bob"), Phones: mobile(messages.Remove)})
+	r.work()
+	r.wantResults(messages.Applied, ids...)
+	if u := r.user("ada"); u.Phones.Mobile != "" || u.DefaultMethod != "oath" {
+		t.Errorf("the directory holds %+v, want no mobile and the default oath", u)
+	}
+	for _, req := range r.front.requests() {
+		if strings.HasSuffix(req.path, "/methods") && req.user() == tenant.UserID(upn("bob")) {
+			t.Error("the methods of a user without a default were read")
+		}
+	}
+}
+
 // Where Graph shows numbers in part, nothing is compared and nothing is written
 // over; what needs no comparison goes on.
 func TestHiddenNumbersAreNotCompared(t *testing.T) {

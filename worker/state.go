@@ -164,6 +164,15 @@ func (s Step) onSMSSignIn() bool { return s.Kind == EnableSMS || s.Kind == Disab
 // needs says which parts of a user's state a command's plan rests on.
 type needs struct {
 	phones, mfaState, preferences, authenticator, methods bool
+	// going lists the phones that may go without a word on the default method:
+	// methods are needed too where it rests on one of them, see codes.
+	going []messages.PhoneType
+}
+
+// codes tells whether one-time codes could take the place of the default method,
+// which only the other methods tell.
+func (n needs) codes(s State) bool {
+	return slices.Contains(n.going, phoneOf(s.Default)) && len(s.Authenticator) == 0
 }
 
 func needsOf(w Wanted) needs {
@@ -177,6 +186,7 @@ func needsOf(w Wanted) needs {
 		mfaState:      w.MFAState != "" || expect.PerUserMFAState != "",
 		preferences:   w.setsDefault() || removal || expect.DefaultMethod != "",
 		authenticator: removal || w.choosesDefault() || w.DefaultMethod == messages.DefaultPush || w.DefaultMethod == messages.DefaultOath,
+		going:         w.replaceable(),
 		methods:       removal && w.protectsLastMethod() || w.Authenticator.Removes() || w.choosesDefault() || w.DefaultMethod == messages.DefaultOath,
 	}
 }

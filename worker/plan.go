@@ -102,7 +102,7 @@ func (p *planner) removals() error {
 			continue
 		}
 		if _, alternate := p.will.Phones[messages.AlternateMobile]; t == messages.Mobile && alternate && !p.removes(messages.AlternateMobile) {
-			return &Refusal{ReasonMobileNeededByAlternate, "Graph keeps the mobile while an alternate mobile is registered: remove the alternate mobile too."}
+			return &Refusal{ReasonMobileNeededByAlternate, "Graph keeps the mobile while an alternate mobile is registered: remove the alternate mobile too; to keep its number, make it the mobile's."}
 		}
 		steps = append(steps, Step{Kind: DeletePhone, Phone: t})
 	}
@@ -200,7 +200,9 @@ func (p *planner) selected(r Registration) bool {
 	a := p.wanted.Authenticator
 	age := time.Duration(a.RemoveOlderThanDays) * 24 * time.Hour
 	old := age > 0 && !r.Created.IsZero() && p.now.Sub(r.Created) > age
-	return a.RemoveAll || old || slices.Contains(a.Remove, r.ID) ||
+	// An id is a GUID, which some write in capitals.
+	return a.RemoveAll || old ||
+		slices.ContainsFunc(a.Remove, func(id string) bool { return strings.EqualFold(id, r.ID) }) ||
 		slices.ContainsFunc(a.RemoveNamed, func(name string) bool { return strings.EqualFold(name, r.Name) })
 }
 

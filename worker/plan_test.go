@@ -343,6 +343,10 @@ func TestMakePlan(t *testing.T) {
 			wanted: worker.Wanted{Authenticator: messages.Authenticator{RemoveOlderThanDays: 30, Remove: []string{"undated"}}}, steps: []worker.Step{drop("undated")},
 		},
 		{
+			name: "an id in capitals", is: all(has(messages.Mobile, one), registered(pixel, iphone)),
+			wanted: worker.Wanted{Authenticator: messages.Authenticator{Remove: []string{"PIXEL"}}}, steps: []worker.Step{drop("pixel")},
+		},
+		{
 			name: "all registrations", is: all(has(messages.Mobile, one), registered(pixel, iphone, undated)),
 			wanted: worker.Wanted{Authenticator: messages.Authenticator{RemoveAll: true, RemoveOlderThanDays: 5}}, steps: []worker.Step{drop("pixel"), drop("iphone"), drop("undated")},
 		},

@@ -187,6 +187,7 @@ func (w *Worker) passGate(working, waiting context.Context, c *command, needed [
 	}
 	err = do()
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
+	v.After = v.After / firstRetry * w.opts.FirstRetry
 	switch {
 	case v.Pause:
 		w.pause(working, c, err, probing)

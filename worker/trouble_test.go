@@ -218,7 +218,11 @@ func TestStaleReadsMislead(t *testing.T) {
 func TestARefusalThatRestsOnAStaleReadIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	users := []tenant.User{{UserPrincipalName: upn("ada")}}
-	r := newRig(t, config{users: users, tenant: tenant.Options{Probabilities: &tenant.Probabilities{Stale: 1}, Lag: 1500 * time.Millisecond}})
+	r := newRig(t, config{
+		users:  users,
+		tenant: tenant.Options{Probabilities: &tenant.Probabilities{Stale: 1}, Lag: 500 * time.Millisecond},
+		worker: worker.Options{FirstRetry: 300 * time.Millisecond},
+	})
 	first := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(1))})
 	r.work()
 	second := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(2))})

@@ -112,9 +112,13 @@ func (p *planner) removals() error {
 	current := p.will.Default
 	for _, last := range []bool{false, true} {
 		for _, step := range steps {
-			if step.removesMethodOf(current) == last {
-				p.add(step)
+			if step.removesMethodOf(current) != last {
+				continue
 			}
+			if p.will.has(current) && !p.will.After(step).has(current) {
+				step.Default = current
+			}
+			p.add(step)
 		}
 	}
 	return nil

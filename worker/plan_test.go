@@ -187,7 +187,8 @@ func TestMakePlan(t *testing.T) {
 		},
 		{
 			name: "the last method may go with its default", is: all(has(messages.Mobile, one), defaults(messages.DefaultSMS)),
-			wanted: worker.Wanted{Phones: numbers{messages.Mobile: messages.Remove}}, steps: []worker.Step{remove(messages.Mobile)},
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: messages.Remove}},
+			steps:  []worker.Step{{Kind: worker.DeletePhone, Phone: messages.Mobile, Default: messages.DefaultSMS}},
 		},
 		{
 			name: "a phone does not take over from the authenticator unasked", is: all(has(messages.Mobile, one), authenticators("a"), defaults(messages.DefaultPush)),

@@ -99,10 +99,12 @@ func (s State) After(step Step) State {
 		}
 	case DeletePhone:
 		delete(s.Phones, step.Phone)
+		s = s.withoutDefault(step)
 	case SetDefault:
 		s.Default = step.Default
 	case DeleteAuthenticator:
 		s.Authenticator = slices.DeleteFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
+		s = s.withoutDefault(step)
 	case EnableSMS, DisableSMS:
 		if mobile, ok := s.Phones[messages.Mobile]; ok {
 			mobile.SMSSignIn = SMSNotEnabled
@@ -117,6 +119,24 @@ func (s State) After(step Step) State {
 	return s
 }
 
+// withoutDefault is the state without the default method that the step takes
+// along.
+func (s State) withoutDefault(step Step) State {
+	if s.Default == step.Default {
+		s.Default = ""
+	}
+	return s
+}
+
+// has tells whether there is a method behind the default.
+func (s State) has(m messages.DefaultMethod) bool {
+	if t := phoneOf(m); t != "" {
+		_, ok := s.Phones[t]
+		return ok
+	}
+	return len(s.Authenticator) > 0 || m == messages.DefaultOath && s.generatesCodes()
+}
+
 // Holds tells whether a step would change nothing. Of a change of the default
 // method or the per-user state that was not read it can't be told: false.
 func (s State) Holds(step Step) bool {
@@ -125,11 +145,12 @@ func (s State) Holds(step Step) bool {
 	case AddPhone, ChangePhone:
 		return exists && phone.Equal(have.Number, string(step.Number))
 	case DeletePhone:
-		return !exists
+		return !exists && (s.Default == "" || s.Default != step.Default)
 	case SetDefault:
 		return s.Default == step.Default
 	case DeleteAuthenticator:
-		return !slices.ContainsFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
+		return !slices.ContainsFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID }) &&
+			(s.Default == "" || s.Default != step.Default)
 	case EnableSMS:
 		return s.Phones[messages.Mobile].SMSSignIn == SMSReady
 	case DisableSMS:

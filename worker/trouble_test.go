@@ -181,6 +181,9 @@ func TestStaleReadsMislead(t *testing.T) {
 		{"default before removal", tenant.User{Phones: tenant.Phones{Mobile: number(1), Office: number(2)}, DefaultMethod: "voiceOffice"}, []messages.Command{
 			{DefaultMethod: messages.DefaultSMS}, {Phones: messages.Phones{messages.Office: messages.Remove}},
 		}, tenant.Phones{Mobile: number(1)}, false, 2},
+		{"a default that went with its method", tenant.User{Authenticator: []tenant.Authenticator{{ID: authenticatorID}}, DefaultMethod: "push"}, []messages.Command{
+			{Authenticator: messages.Authenticator{RemoveAll: true}, ProtectLastMethod: &off}, {Phones: mobile(number(1)), DefaultMethod: messages.DefaultSMS},
+		}, tenant.Phones{Mobile: number(1)}, false, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()

@@ -33,6 +33,9 @@ func numbers(c messages.Command, policy phone.Policy) (Wanted, error) {
 			continue
 		}
 		number, err := policy.Parse(raw, phone.Use(t))
+		if c.PhoneMode == messages.PhoneModeRemove {
+			number, err = policy.ParseRegistered(raw) // it is compared and not written
+		}
 		if err != nil {
 			return Wanted{}, fmt.Errorf("read %s number: %w", t, err)
 		}

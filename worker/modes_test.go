@@ -101,6 +101,20 @@ func TestWhatIsKeptIsSaid(t *testing.T) {
 	}
 }
 
+// A number that the policy would never write is removed where it is there.
+func TestAnyRegisteredNumberCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	const premium = "+31 9001234"
+	ada := tenant.User{UserPrincipalName: upn("ada"), Phones: tenant.Phones{Mobile: premium}}
+	r := newRig(t, config{users: []tenant.User{ada}})
+	id := r.publish(messages.Command{User: upn("ada"), Phones: mobile("+31 900 1234"), PhoneMode: messages.PhoneModeRemove})[0]
+	r.foreign = append(r.foreign, premium)
+	r.work()
+	if got := r.outcome(id); got.Result != messages.Applied || r.user("ada").Phones.Mobile != "" {
+		t.Errorf("%+v; the directory holds %+v", got, r.user("ada").Phones)
+	}
+}
+
 // A user without their phone gets another number for a while. It is set back only
 // if nobody has changed it since; formatting is no change.
 func TestATemporaryNumberIsSetBack(t *testing.T) {

@@ -54,6 +54,11 @@ func MakePlan(is State, wanted Wanted, now time.Time) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	if p.plan.Recheck && !p.writes(messages.Mobile) {
+		// What SMS sign-in is of a number that is there already only has to be read:
+		// if it is refused, then before anything is written.
+		return Plan{Recheck: true}, nil
+	}
 	return p.plan, nil
 }
 
@@ -84,6 +89,11 @@ func (p *planner) decide(wanted Wanted) error {
 func (p *planner) add(s Step) {
 	p.plan.Steps = append(p.plan.Steps, s)
 	p.will = p.will.After(s)
+}
+
+// writes tells whether the plan writes a number of the type.
+func (p *planner) writes(t messages.PhoneType) bool {
+	return slices.ContainsFunc(p.plan.Steps, func(s Step) bool { return s.Phone == t && (s.Kind == AddPhone || s.Kind == ChangePhone) })
 }
 
 func (p *planner) warn(code string) {

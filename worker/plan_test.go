@@ -420,6 +420,10 @@ func TestMakePlan(t *testing.T) {
 		{name: "sms sign-in not allowed", is: all(sms(worker.SMSNotAllowedByPolicy)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotAllowed},
 		{name: "sms sign-in not unique", is: all(sms(worker.SMSNotUnique)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotUnique},
 		{name: "sms sign-in without a mobile", is: state(nil), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNeedsMobile},
+		{
+			name: "sms sign-in of a number that is there is looked at before anything is written", is: all(sms(worker.SMSUnknown), has(messages.Office, three)),
+			wanted: worker.Wanted{Phones: numbers{messages.Office: messages.Remove}, SMSSignIn: &yes}, recheck: true,
+		},
 		{name: "no sms sign-in without a mobile", is: state(nil), wanted: worker.Wanted{SMSSignIn: &no}},
 		{
 			name: "sms sign-in of a new number is looked at again", is: state(nil), wanted: worker.Wanted{Phones: numbers{messages.Mobile: one}, SMSSignIn: &no},

@@ -187,6 +187,9 @@ func (w *Worker) passGate(working, waiting context.Context, c *command, needed [
 	}
 	err = do()
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
+	if v.Reason == ReasonUnknownUser && c.event.Command.Run == "" && c.tries < newcomerLooks {
+		v = troubled(c.tries, false, "not found")
+	}
 	v.After = v.After / firstRetry * w.opts.FirstRetry
 	switch {
 	case v.Pause:

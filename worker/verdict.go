@@ -49,6 +49,9 @@ const (
 	// created a moment ago may not be everywhere yet, and a plan may rest on a
 	// read that did not show what another worker had written.
 	looks = 3
+	// newcomerLooks is how often a user is looked for whom an event names: events
+	// come right after the creation of a user, loads of files seldom do.
+	newcomerLooks = 5
 	// patience is how many tries a command gets whose trouble is its own.
 	patience = 8
 

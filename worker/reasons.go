@@ -34,6 +34,9 @@ const (
 	// WarningSuperseded: a part of the command was left out because a newer
 	// command had set it before this one came again.
 	WarningSuperseded = "Superseded"
+	// WarningNumberNotVerified: Graph shows only a part of the number that was
+	// written, so that it could not be read back.
+	WarningNumberNotVerified = "NumberNotVerified"
 	// WarningNumberKept: another number is registered, or one that is hidden, and
 	// the mode of the phones leaves it alone.
 	WarningNumberKept = "NumberKept"

@@ -162,6 +162,12 @@ func (s State) Holds(step Step) bool {
 	return false
 }
 
+// hides tells whether there is a number where the step has written one, of which
+// only a part is shown.
+func (s State) hides(step Step) bool {
+	return (step.Kind == AddPhone || step.Kind == ChangePhone) && phone.IsMasked(s.Phones[step.Phone].Number)
+}
+
 // replaces tells whether nothing of an earlier step's effect is left after this
 // one.
 func (s Step) replaces(earlier Step) bool {

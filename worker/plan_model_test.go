@@ -75,7 +75,7 @@ func TestUsersEndAsAskedOnBadDays(t *testing.T) {
 		if seed == 0 {
 			// After a POST that never arrived the client looks for its effect for
 			// some seconds.
-			users, bad.ResetBefore = 40, 0.004
+			users, bad.ResetBefore, bad.LostReply = 50, 0.004, 0.06
 		}
 		// These make everybody wait, and the test with them.
 		bad.ServerError, bad.Throttle, bad.BurstMax, bad.RetryAfterMax = 0.006, 0.001, 1, time.Second

@@ -282,6 +282,36 @@ func TestAnOfficePhoneMasteredElsewhereIsTold(t *testing.T) {
 	r.wantDeadLetter(ids[2], worker.ReasonRefusedByGraph)
 }
 
+// Graph registers a new mobile for SMS sign-in by itself where the policy allows it.
+// That is said, unless the number is taken, which is said instead, or the command
+// says what it wants.
+func TestSMSSignInThatTurnsItselfOnIsTold(t *testing.T) {
+	t.Parallel()
+	var users []tenant.User
+	for n, name := range []string{"ada", "bob", "eve", "kim", "owner"} {
+		u := tenant.User{UserPrincipalName: upn(name), SMSSignInAllowed: true}
+		if name != "ada" && name != "kim" {
+			u.Phones.Mobile = number(n)
+		}
+		u.SMSSignIn = name == "owner"
+		users = append(users, u)
+	}
+	r := newRig(t, config{users: users})
+	ids := r.publish(
+		messages.Command{User: upn("ada"), Phones: mobile(number(11))},
+		messages.Command{User: upn("bob"), Phones: mobile(number(12))},
+		messages.Command{User: upn("eve"), Phones: mobile(number(4))}, // the owner's
+		messages.Command{User: upn("kim"), Phones: mobile(number(13)), SMSSignIn: new(true)},
+	)
+	r.work()
+	for i, want := range [][]string{{worker.WarningSMSSignInTurnedOn}, {worker.WarningSMSSignInTurnedOn}, {worker.WarningNumberNotUnique}, nil} {
+		got := r.outcome(ids[i])
+		if diff := cmp.Diff(want, got.Warnings); diff != "" || got.Result != messages.Applied {
+			t.Errorf("command %d: %s; warnings (-want +got):\n%s", i, got.Result, diff)
+		}
+	}
+}
+
 // The policy may be found out only when Graph refuses to enable SMS sign-in.
 func TestSMSSignInDisabledByPolicyIsTold(t *testing.T) {
 	t.Parallel()

@@ -45,7 +45,7 @@ func state(edit func(*worker.State)) worker.State {
 
 func has(t messages.PhoneType, number string) func(*worker.State) {
 	return func(s *worker.State) {
-		s.Phones[t] = worker.Phone{Number: number, SMSSignIn: worker.SMSNotEnabled}
+		s.Phones[t] = worker.Phone{Number: number, SMSSignIn: worker.SMSNotAllowedByPolicy}
 	}
 }
 
@@ -412,6 +412,14 @@ func TestMakePlan(t *testing.T) {
 		{
 			name: "a change is told before what else is wrong", is: all(has(messages.Mobile, one)),
 			wanted: worker.Wanted{DefaultMethod: messages.DefaultPush, Expect: expectMobile(two)}, reason: worker.ReasonChangedSince,
+		},
+		{
+			name: "sms sign-in is turned on by itself", is: all(sms(worker.SMSNotEnabled)),
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: two}}, steps: []worker.Step{change(messages.Mobile, two)}, warning: worker.WarningSMSSignInTurnedOn,
+		},
+		{
+			name: "sms sign-in stays on", is: all(sms(worker.SMSReady)),
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: two}}, steps: []worker.Step{change(messages.Mobile, two)},
 		},
 		{name: "sms sign-in on", is: all(sms(worker.SMSNotEnabled)), wanted: worker.Wanted{SMSSignIn: &yes}, steps: []worker.Step{{Kind: worker.EnableSMS}}},
 		{name: "sms sign-in is on", is: all(sms(worker.SMSReady)), wanted: worker.Wanted{SMSSignIn: &yes}},

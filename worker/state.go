@@ -79,6 +79,12 @@ const (
 	SMSNotSupported       SMSState = "notSupported"
 )
 
+// turnsOn tells whether SMS sign-in is off, and Graph turns it on by itself for
+// another number. Of a number that is added Graph tells.
+func (s SMSState) turnsOn() bool {
+	return s == SMSNotEnabled || s == SMSNotConfigured || s == SMSNotUnique
+}
+
 func (s State) clone() State {
 	s.Phones = maps.Clone(s.Phones)
 	if s.Phones == nil {

@@ -312,6 +312,30 @@ func TestSMSSignInThatTurnsItselfOnIsTold(t *testing.T) {
 	}
 }
 
+// A number that another user signed in with can be used once that one has given it
+// up.
+func TestANumberThatWasGivenUpCanSignIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config{users: []tenant.User{
+		{UserPrincipalName: upn("owner"), Phones: tenant.Phones{Mobile: number(1)}, SMSSignInAllowed: true, SMSSignIn: true},
+		{UserPrincipalName: upn("ada"), SMSSignInAllowed: true},
+	}})
+	on := messages.Command{User: upn("ada"), Phones: mobile(number(1)), SMSSignIn: new(true)}
+	taken := r.publish(on)[0]
+	r.work()
+	if got := r.outcome(taken); got.Reason != worker.ReasonSMSSignInNotUnique {
+		t.Fatalf("%+v, want %s", got, worker.ReasonSMSSignInNotUnique)
+	}
+	released := r.publish(messages.Command{User: upn("owner"), SMSSignIn: new(false)})[0]
+	r.work()
+	again := r.publish(on)[0]
+	r.work()
+	r.wantResults(messages.Applied, released, again)
+	if !r.user("ada").SMSSignIn {
+		t.Error("SMS sign-in is off")
+	}
+}
+
 // The policy may be found out only when Graph refuses to enable SMS sign-in.
 func TestSMSSignInDisabledByPolicyIsTold(t *testing.T) {
 	t.Parallel()

@@ -169,11 +169,10 @@ func (p *planner) smsSignIn() error {
 	switch mobile.SMSSignIn {
 	case SMSNotAllowedByPolicy:
 		return &Refusal{ReasonSMSSignInNotAllowed, hintSMSSignInNotAllowed}
-	case SMSNotUnique:
-		return &Refusal{ReasonSMSSignInNotUnique, hintSMSSignInNotUnique}
 	case SMSNotSupported:
 		return &Refusal{ReasonSMSSignInNotSupported, "SMS sign-in is not supported for this number."}
 	}
+	// One that was not unique when it was registered may be by now: Graph decides.
 	p.add(Step{Kind: EnableSMS})
 	return nil
 }

@@ -426,7 +426,7 @@ func TestMakePlan(t *testing.T) {
 		{name: "sms sign-in off", is: all(sms(worker.SMSReady)), wanted: worker.Wanted{SMSSignIn: &no}, steps: []worker.Step{{Kind: worker.DisableSMS}}},
 		{name: "sms sign-in is off", is: all(sms(worker.SMSNotAllowedByPolicy)), wanted: worker.Wanted{SMSSignIn: &no}},
 		{name: "sms sign-in not allowed", is: all(sms(worker.SMSNotAllowedByPolicy)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotAllowed},
-		{name: "sms sign-in not unique", is: all(sms(worker.SMSNotUnique)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotUnique},
+		{name: "sms sign-in that was not unique is tried again", is: all(sms(worker.SMSNotUnique)), wanted: worker.Wanted{SMSSignIn: &yes}, steps: []worker.Step{{Kind: worker.EnableSMS}}},
 		{name: "sms sign-in without a mobile", is: state(nil), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNeedsMobile},
 		{
 			name: "sms sign-in of a number that is there is looked at before anything is written", is: all(sms(worker.SMSUnknown), has(messages.Office, three)),

@@ -33,7 +33,7 @@ func TestUsersEndAsAsked(t *testing.T) {
 	campaign(t, 1, func(t *testing.T, seed uint64) {
 		users := 400
 		if seed > 0 {
-			users = 2000
+			users = 800
 		}
 		b := inventBatch(users, 1, rand.New(rand.NewPCG(seed, 6)))
 		r := newRig(t, config{users: b.users, worker: worker.Options{Concurrency: 256}})

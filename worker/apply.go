@@ -2,7 +2,6 @@ package worker
 
 import (
 	"context"
-	"slices"
 	"time"
 
 	"github.com/muster-mfa/muster/graphclient"
@@ -75,6 +74,9 @@ func (w *Worker) take(ctx context.Context, c *command, s Step) error {
 		return w.confirm(ctx, c, dir, s, err)
 	case ChangePhone:
 		err := dir.ChangePhone(ctx, c.userID, graphclient.PhoneType(s.Phone), string(s.Number))
+		if err == nil && s.Phone == messages.Mobile && c.forgetPlanned(WarningSMSSignInTurnedOn) {
+			c.warn(WarningSMSSignInTurnedOn) // a plan made after this write would not hold it
+		}
 		return w.confirm(ctx, c, dir, s, err)
 	case DeletePhone:
 		return dir.DeletePhone(ctx, c.userID, graphclient.PhoneType(s.Phone))
@@ -108,7 +110,7 @@ func (w *Worker) confirm(ctx context.Context, c *command, dir *graphclient.Direc
 		for _, m := range methods {
 			if messages.PhoneType(m.Type) == s.Phone && phone.Equal(m.Number, string(s.Number)) {
 				c.warn(WarningNumberNotUnique)
-				c.planned = slices.DeleteFunc(c.planned, func(code string) bool { return code == WarningSMSSignInTurnedOn })
+				c.forgetPlanned(WarningSMSSignInTurnedOn)
 				return nil
 			}
 		}

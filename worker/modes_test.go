@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-mfa/muster/graphclient"
 	"github.com/muster-mfa/muster/local/tenant"
 	"github.com/muster-mfa/muster/messages"
 	"github.com/muster-mfa/muster/worker"
@@ -296,10 +297,15 @@ func TestSMSSignInThatTurnsItselfOnIsTold(t *testing.T) {
 		u.SMSSignIn = name == "owner"
 		users = append(users, u)
 	}
-	r := newRig(t, config{users: users})
+	r := newRig(t, config{users: users, graph: graphclient.Options{MaxTries: 1}})
+	fails := once("PATCH", "/requirements")
+	r.front.use(func(_ int, w http.ResponseWriter, req *http.Request) bool {
+		return fails(req) && refuse(w, 500, "generalException")
+	})
 	ids := r.publish(
 		messages.Command{User: upn("ada"), Phones: mobile(number(11))},
-		messages.Command{User: upn("bob"), Phones: mobile(number(12))},
+		// It is tried again after the number is written.
+		messages.Command{User: upn("bob"), Phones: mobile(number(12)), PerUserMFAState: messages.MFAEnforced},
 		messages.Command{User: upn("eve"), Phones: mobile(number(4))}, // the owner's
 		messages.Command{User: upn("kim"), Phones: mobile(number(13)), SMSSignIn: new(true)},
 	)

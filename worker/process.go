@@ -55,6 +55,14 @@ func (c *command) warn(code string) {
 	}
 }
 
+// forgetPlanned takes a warning back that came with the plan, and tells whether it
+// did.
+func (c *command) forgetPlanned(code string) bool {
+	before := len(c.planned)
+	c.planned = slices.DeleteFunc(c.planned, func(planned string) bool { return planned == code })
+	return len(c.planned) < before
+}
+
 // standAside keeps other users' commands from waiting for one whose user can't be
 // found at once. Those that name the user by the same word still wait. One that
 // names the user by another may now go first: the worker's memory keeps this one

@@ -6,7 +6,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
            $(wildcard messages/schema/* report/page/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet chromium accessibility bench fuzz kill clean
+.PHONY: help build run test vet chromium accessibility bench fuzz kill model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -61,6 +61,10 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 KILLS ?= 100
 kill: ## the long form of the crash test: KILLS (100) times SIGKILL during one run
 	MUSTERTEST_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -run TestNothingIsLostToSIGKILL -v ./cmd/muster
+
+MODELTIME ?= 5m
+model: ## the long form of the model test: made-up users and commands for MODELTIME (5m) on good and bad days
+	MUSTERTEST_MODEL=$(MODELTIME) $(GO) test -count 1 -timeout 24h -run 'TestUsersEndAsAsked|TestAPlanIsTheShortestWay' -v ./worker
 
 clean: ## remove what was built and what runs left behind
 	rm -rf bin out

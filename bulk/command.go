@@ -25,9 +25,12 @@ func (h Header) Command(row Row, policy phone.Policy, modes Modes) (messages.Com
 		return messages.Command{}, row.Fault
 	}
 	c := interpreter{header: h, cells: row.Cells, policy: policy}
+	if mode := word(&c, PhoneMode, phoneModes, ReasonInvalidPhoneMode, hintPhoneMode); mode != "" {
+		modes.Phone = mode
+	}
 	command := messages.Command{
 		User:            c.user(),
-		Phones:          c.phones(),
+		Phones:          c.phones(modes.Phone),
 		PerUserMFAState: word(&c, PerUserMFAState, mfaStates, ReasonInvalidMFAState, hintMFAState),
 		SMSSignIn:       c.smsSignIn(),
 		DefaultMethod:   word(&c, DefaultMethod, defaultMethods, ReasonInvalidDefaultMethod, hintDefaultMethod),
@@ -113,7 +116,9 @@ var phoneColumns = []struct {
 	{OfficePhone, messages.Office},
 }
 
-func (c *interpreter) phones() messages.Phones {
+// phones reads the numbers. Those that are to be removed are compared and not
+// written, so the policy does not matter to them.
+func (c *interpreter) phones(mode messages.PhoneMode) messages.Phones {
 	var phones messages.Phones
 	for _, column := range phoneColumns {
 		text := c.cell(column.field)
@@ -128,6 +133,9 @@ func (c *interpreter) phones() messages.Phones {
 			continue
 		}
 		number, err := c.policy.Parse(text, phone.Use(column.kind))
+		if mode == messages.PhoneModeRemove {
+			number, err = c.policy.ParseRegistered(text)
+		}
 		var refusal *phone.Refusal
 		if errors.As(err, &refusal) {
 			c.fail(column.field, refusal.Reason, refusal.Hint)

@@ -38,14 +38,12 @@ func (m Modes) Validate() error {
 	return errors.Join(faults...)
 }
 
-// applyModes gives the command the modes of its row or of the file. A mode of
+// applyModes gives the command the modes of its row or of the file; that of its
+// phones is settled already. A mode of
 // something that the row does not ask for is left out: a column is easily filled
 // down to its end.
 func (c *interpreter) applyModes(command *messages.Command, m Modes) {
 	command.ProtectLastMethod = m.ProtectLastMethod
-	if mode := word(c, PhoneMode, phoneModes, ReasonInvalidPhoneMode, hintPhoneMode); mode != "" {
-		m.Phone = mode
-	}
 	if mode := word(c, DefaultMethodMode, defaultMethodModes, ReasonInvalidDefaultMethodMode, hintDefaultMethodMode); mode != "" {
 		m.DefaultMethod = mode
 	}

@@ -100,6 +100,29 @@ func (p Policy) Parse(raw string, use Use) (Number, error) {
 	return n, nil
 }
 
+// ParseRegistered reads raw text as a number that may be registered already. The
+// directory may hold what the policy would not write, so any number with its
+// country code will do, whatever line it is and whether it exists or not. The
+// error is always a [*Refusal].
+func (p Policy) ParseRegistered(raw string) (Number, error) {
+	n, refused := p.parse(raw, Office)
+	if refused == nil {
+		return n, nil
+	}
+	t, refusal := scan(raw)
+	if refusal != nil {
+		return "", refusal
+	}
+	if t = t.key(); !t.plus {
+		return "", refused
+	}
+	n = Number("+" + t.digits)
+	if t.extension != "" {
+		n += Number("x" + t.extension)
+	}
+	return n, nil
+}
+
 func (p Policy) parse(raw string, use Use) (Number, *Refusal) {
 	t, refusal := scan(raw)
 	if refusal != nil {

@@ -1,6 +1,7 @@
 package phone_test
 
 import (
+	"errors"
 	"regexp"
 	"strings"
 	"testing"
@@ -81,6 +82,45 @@ func TestEqual(t *testing.T) {
 			}
 			if got := phone.Equal(tt.b, tt.a); got != tt.want {
 				t.Errorf("Equal(b, a) = %t, want %t", got, tt.want)
+			}
+		})
+	}
+}
+
+// What may be registered already is read, whether the policy would write it or not,
+// but not what can't be told from another number.
+func TestParseRegistered(t *testing.T) {
+	for _, tt := range []struct{ name, raw, want, reason string }{
+		{"good", "+31 (0)6 12345678", "+31 612345678", ""},
+		{"national", "0612345678", "+31 612345678", ""},
+		{"landline", "+31 20 123 4567", "+31 201234567", ""},
+		{"premium rate", "+31 900 1234", "+319001234", ""},
+		{"no such number", "+66 666666", "+66666666", ""},
+		{"00", "0066 666666", "+66666666", ""},
+		{"extension", "+66 666666x12", "+66666666x12", ""},
+		{"satellite", "+881 6 1234 5678", "+881612345678", ""},
+		{"no country", "666666", "", phone.ReasonInvalid},
+		{"hidden", "+31 ******78", "", phone.ReasonMasked},
+		{"scientific", "3.16E+10", "", phone.ReasonScientific},
+		{"letters", "call the desk", "", phone.ReasonInvalid},
+		{"empty", "", "", phone.ReasonInvalid},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			policy := phone.Policy{Region: "NL"}
+			got, err := policy.ParseRegistered(tt.raw)
+			if tt.reason != "" {
+				var refusal *phone.Refusal
+				if !errors.As(err, &refusal) || refusal.Reason != tt.reason {
+					t.Errorf("got %q, error %v; want %s", got, err, tt.reason)
+				}
+				return
+			}
+			if err != nil || got.String() != tt.want {
+				t.Errorf("got %q, error %v; want %q", got, err, tt.want)
+			}
+			again, err := phone.Policy{}.ParseRegistered(got.String())
+			if again != got || err != nil {
+				t.Errorf("read again it is %q, error %v", again, err)
 			}
 		})
 	}

@@ -67,10 +67,16 @@ func (w *Worker) take(ctx context.Context, c *command, s Step) error {
 	dir := w.graph.Directory(c.event.Command.Tenant)
 	switch s.Kind {
 	case AddPhone:
-		_, err := dir.AddPhone(ctx, c.userID, graphclient.PhoneType(s.Phone), string(s.Number))
+		added, err := dir.AddPhone(ctx, c.userID, graphclient.PhoneType(s.Phone), string(s.Number))
+		if err == nil && added.SMSSignInState == graphclient.SMSReady && c.wanted.SMSSignIn == nil {
+			c.warn(WarningSMSSignInTurnedOn)
+		}
 		return w.confirm(ctx, c, dir, s, err)
 	case ChangePhone:
 		err := dir.ChangePhone(ctx, c.userID, graphclient.PhoneType(s.Phone), string(s.Number))
+		if err == nil && s.Phone == messages.Mobile && c.forgetPlanned(WarningSMSSignInTurnedOn) {
+			c.warn(WarningSMSSignInTurnedOn) // a plan made after this write would not hold it
+		}
 		return w.confirm(ctx, c, dir, s, err)
 	case DeletePhone:
 		return dir.DeletePhone(ctx, c.userID, graphclient.PhoneType(s.Phone))
@@ -104,6 +110,7 @@ func (w *Worker) confirm(ctx context.Context, c *command, dir *graphclient.Direc
 		for _, m := range methods {
 			if messages.PhoneType(m.Type) == s.Phone && phone.Equal(m.Number, string(s.Number)) {
 				c.warn(WarningNumberNotUnique)
+				c.forgetPlanned(WarningSMSSignInTurnedOn)
 				return nil
 			}
 		}

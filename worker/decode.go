@@ -1,6 +1,7 @@
 package worker
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/muster-mfa/muster/messages"
@@ -33,12 +34,24 @@ func numbers(c messages.Command, policy phone.Policy) (Wanted, error) {
 			continue
 		}
 		number, err := policy.Parse(raw, phone.Use(t))
+		if c.PhoneMode == messages.PhoneModeRemove {
+			number, err = policy.ParseRegistered(raw) // it is compared and not written
+		}
 		if err != nil {
-			return Wanted{}, fmt.Errorf("read %s number: %w", t, err)
+			return Wanted{}, refusedNumber(t, err)
 		}
 		w.Phones[t] = number
 	}
 	return w, nil
+}
+
+// refusedNumber says of which phone a number is refused.
+func refusedNumber(t messages.PhoneType, err error) error {
+	var refusal *phone.Refusal
+	if !errors.As(err, &refusal) {
+		return fmt.Errorf("read %s number: %w", t, err)
+	}
+	return &phone.Refusal{Reason: refusal.Reason, Hint: string(t) + " phone: " + refusal.Hint}
 }
 
 // readable is an expectation with its numbers read by the policy, so that those

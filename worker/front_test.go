@@ -22,6 +22,7 @@ type front struct {
 	seen    []request      // guarded by mu
 	writing map[string]int // guarded by mu; writes under way by user
 	written map[string]int // guarded by mu; writes answered with success by user
+	refused map[string]int // guarded by mu; writes answered 400 by user
 	meddle  meddler        // guarded by mu
 	watcher func(string)   // guarded by mu
 }
@@ -44,7 +45,7 @@ func (r request) user() string {
 }
 
 func newFront(t *testing.T, tenant http.Handler) *front {
-	return &front{t: t, tenant: tenant, writing: make(map[string]int), written: make(map[string]int)}
+	return &front{t: t, tenant: tenant, writing: make(map[string]int), written: make(map[string]int), refused: make(map[string]int)}
 }
 
 // use installs a meddler; nil takes it away.
@@ -87,6 +88,9 @@ func (f *front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			if answer.status/100 == 2 {
 				f.written[seen.user()]++
 			}
+			if answer.status == http.StatusBadRequest {
+				f.refused[seen.user()]++
+			}
 		}
 	}()
 	if meddle != nil && meddle(n, w, r) {
@@ -114,6 +118,13 @@ func (f *front) answeredWrites() map[string]int {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	return maps.Clone(f.written)
+}
+
+// refusedWrites counts per user the writes that were answered 400.
+func (f *front) refusedWrites() map[string]int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return maps.Clone(f.refused)
 }
 
 // requests returns those that came since the last use.

@@ -125,6 +125,26 @@ func errorCases() []errorCase {
 	}
 }
 
+// A user who was created a moment ago is looked for longer where an event names
+// them than in a load.
+func TestNewcomersAreLookedForLonger(t *testing.T) {
+	t.Parallel()
+	users, names := people(2)
+	gone := graphError{"not everywhere yet", "GET", "", 404, "Request_ResourceNotFound", "Resource does not exist", [2]string{}, 4}
+	errors := &troubles{of: map[string]graphError{upn(names[0]): gone, upn(names[1]): gone}, met: make(map[string]int)}
+	r := newRig(t, config{users: users})
+	r.front.use(errors.meddle)
+	ids := r.publish(
+		messages.Command{User: upn(names[0]), Phones: mobile(number(1))},
+		messages.Command{User: upn(names[1]), Phones: mobile(number(2)), Run: "r1"},
+	)
+	r.work()
+	r.wantResults(messages.Applied, ids[0])
+	if got := r.outcome(ids[1]); got.Reason != worker.ReasonUnknownUser {
+		t.Errorf("the load's: %+v, want %s", got, worker.ReasonUnknownUser)
+	}
+}
+
 // Every known error ends in its verdict, with words that say what to do, while
 // all of them happen at once. Nobody else's commands are touched by it.
 func TestEveryKnownErrorHasItsVerdict(t *testing.T) {

@@ -9,7 +9,7 @@ import (
 	"github.com/muster-mfa/muster/messages"
 )
 
-// invention makes up users and commands, with numbers that nobody else has.
+// invention makes up users and commands, mostly with numbers that nobody else has.
 type invention struct {
 	*rand.Rand
 	numbers int
@@ -19,6 +19,9 @@ type invention struct {
 func (i *invention) chance(percent int) bool { return i.IntN(100) < percent }
 
 func (i *invention) number() string {
+	if i.chance(8) {
+		return pick(i.Rand, takenNumbers[:]...)
+	}
 	i.numbers++
 	return number(i.numbers)
 }
@@ -27,13 +30,19 @@ func (i *invention) user(name string) tenant.User {
 	u := tenant.User{UserPrincipalName: upn(name), ID: tenant.UserID(upn(name)), SMSSignInAllowed: i.chance(30), PerUserMFAState: pick(i.Rand, "disabled", "enabled", "enforced")}
 	if i.chance(60) {
 		u.Phones.Mobile = i.number()
-		u.SMSSignIn = u.SMSSignInAllowed && i.chance(50)
+		u.SMSSignIn = natureOf(u).signsIn(u.Phones.Mobile) && i.chance(50)
 		if i.chance(40) {
 			u.Phones.AlternateMobile = i.number()
 		}
 	}
 	if i.chance(30) {
 		u.Phones.Office = i.number()
+		if u.Phones.Mobile != "" && i.chance(20) {
+			u.Phones.Office = u.Phones.Mobile
+		}
+	}
+	if i.chance(10) {
+		u.OnPremisesSyncEnabled, u.OfficeMastered = new(true), true
 	}
 	for n := range i.IntN(3) {
 		app := tenant.Authenticator{ID: tenant.UserID(name + "/" + string(rune('a'+n))), DisplayName: pick(i.Rand, "Pixel 8", "iPhone")}
@@ -77,8 +86,7 @@ func (i *invention) command(name string, u tenant.User) messages.Command {
 		} else if i.chance(15) {
 			c.DefaultMethodMode = messages.DefaultModeMostSecure
 		}
-		// Whether the policy covers a user is only known of a number that is there.
-		if _, renewed := c.Phones[messages.Mobile]; i.chance(30) && (u.SMSSignInAllowed || !renewed) {
+		if i.chance(30) {
 			c.SMSSignIn = new(i.chance(50))
 		}
 	}

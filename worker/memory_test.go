@@ -36,6 +36,19 @@ func TestAStaleReadIsOverlaid(t *testing.T) {
 	}
 }
 
+// A default method goes with the last method behind it, which the preferences that
+// are read may not show yet.
+func TestADefaultThatWentIsOverlaid(t *testing.T) {
+	m := newMemory(30 * time.Second)
+	m.note("u", Step{Kind: DeleteAuthenticator, MethodID: "a", Default: messages.DefaultPush}, noon)
+	if got, stale := m.overlay("u", State{Default: messages.DefaultPush}, noon.Add(time.Second)); !stale || got.Default != "" {
+		t.Errorf("stale %v, default %q; want none", stale, got.Default)
+	}
+	if got, stale := m.overlay("u", State{Default: messages.DefaultSMS}, noon.Add(time.Second)); stale || got.Default != messages.DefaultSMS {
+		t.Errorf("stale %v, default %q; want the one that was set since", stale, got.Default)
+	}
+}
+
 func TestALateCommandDoesNotUndoANewerOne(t *testing.T) {
 	m := newMemory(30 * time.Second)
 	newer := Wanted{Phones: map[messages.PhoneType]phone.Number{messages.Mobile: "+1 2065550102"}, MFAState: messages.MFAEnforced}

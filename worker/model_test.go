@@ -27,6 +27,24 @@ type nature struct {
 	smsAllowed bool
 	codes      bool // one-time codes come from elsewhere too
 	factors    int  // other methods that a second factor can be
+	mastered   bool // the office phone is, elsewhere
+	// found is the mobile that the user has at first. Of another one it can't be
+	// told before it is written whether SMS sign-in is allowed.
+	found string
+	// foreseen leaves only those rules whose breach can be seen beforehand.
+	foreseen bool
+}
+
+// takenNumbers are those by which others sign in. Nobody else can, but everybody
+// may have them for multi-factor authentication.
+var takenNumbers = [...]string{number(50001), number(50002), number(50003)}
+
+// signsIn tells whether the number can be used to sign in by text message.
+func (n nature) signsIn(number string) bool {
+	if n.foreseen {
+		return n.smsAllowed || number != n.found
+	}
+	return n.smsAllowed && !slices.Contains(takenNumbers[:], number)
 }
 
 func worldOf(u tenant.User) world {
@@ -39,7 +57,7 @@ func worldOf(u tenant.User) world {
 }
 
 func natureOf(u tenant.User) nature {
-	n := nature{smsAllowed: u.SMSSignInAllowed}
+	n := nature{smsAllowed: u.SMSSignInAllowed, mastered: u.OfficeMastered, found: u.Phones.Mobile}
 	for _, kind := range u.OtherMethods {
 		n.codes = n.codes || kind == "softwareOath"
 		if kind == "softwareOath" || kind == "fido2" || kind == "windowsHelloForBusiness" {
@@ -64,7 +82,10 @@ func (w world) user(u tenant.User) tenant.User {
 }
 
 func (w world) methods(n nature) int {
-	count := n.factors
+	count := 0
+	if !n.foreseen {
+		count = n.factors
+	}
 	for _, number := range w.phones {
 		if number != "" {
 			count++
@@ -131,7 +152,7 @@ func (w world) after(n nature, x write) (world, bool) {
 		}
 		return w, true
 	case x.sms != nil:
-		ok := w.phones[0] != "" && (!*x.sms || n.smsAllowed)
+		ok := w.phones[0] != "" && (!*x.sms || n.signsIn(w.phones[0]))
 		w.sms = *x.sms
 		return w, ok
 	}
@@ -141,10 +162,12 @@ func (w world) after(n nature, x write) (world, bool) {
 
 func (w world) afterPhone(n nature, i int, number string) (world, bool) {
 	switch {
+	case i == 2 && n.mastered && !n.foreseen:
+		return w, false
 	case number != "":
 		w.phones[i] = number
 		if i == 0 {
-			w.sms = n.smsAllowed // a number is registered for sign-in by itself
+			w.sms = n.signsIn(number) // a number is registered for sign-in by itself
 		}
 		return w, i != 1 || w.phones[0] != ""
 	case w.phones[i] == "", i == 0 && w.phones[1] != "":
@@ -185,7 +208,10 @@ func expect(u tenant.User, c messages.Command, now time.Time) model {
 	reached, writes, found := m.search()
 	m.refused = !willing || !found || writes > 0 && !m.asExpected()
 	if m.refused {
-		m.late = willing && !found && m.asExpected() && m.nature.factors > 0
+		foreseen := m
+		foreseen.nature.foreseen = true
+		_, _, m.late = foreseen.search()
+		m.late = m.late && willing && !found && m.asExpected()
 		return m
 	}
 	m.after, m.writes = reached, writes
@@ -373,7 +399,7 @@ func (m *model) moves() []write {
 
 // unsafe says what is wrong with a user who was met on the way, "" for nothing.
 func (m *model) unsafe(u tenant.User) string {
-	now, circle := worldOf(u), m.circle()
+	now := worldOf(u)
 	now.apps = 0
 	for _, a := range u.Authenticator {
 		i := slices.Index(m.apps, a.ID)
@@ -382,6 +408,12 @@ func (m *model) unsafe(u tenant.User) string {
 		}
 		now.apps |= 1 << i
 	}
+	return m.wrong(now)
+}
+
+// wrong says what is wrong with a world on the way, "" for nothing.
+func (m *model) wrong(now world) string {
+	circle := m.circle()
 	for i, had := range m.before.phones {
 		will := m.after.phones[i]
 		if now.phones[i] != had && now.phones[i] != will {
@@ -391,6 +423,14 @@ func (m *model) unsafe(u tenant.User) string {
 		if kept && !slices.Contains(now.phones[:], had) && !circle {
 			return "a number is missing that the user keeps"
 		}
+	}
+	alternate := now.phones[1] != "" && now.phones[0] == ""
+	if alternate {
+		return "an alternate mobile without a mobile"
+	}
+	sms := m.command.SMSSignIn
+	if now.sms != m.before.sms && now.phones[0] == m.before.phones[0] && (sms == nil || now.sms != *sms) {
+		return "SMS sign-in that nobody asked for"
 	}
 	if m.after.apps&^now.apps != 0 {
 		return "a registration is missing that the user keeps"

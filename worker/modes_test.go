@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/muster-mfa/muster/graphclient"
 	"github.com/muster-mfa/muster/local/tenant"
 	"github.com/muster-mfa/muster/messages"
 	"github.com/muster-mfa/muster/worker"
@@ -98,6 +99,20 @@ func TestWhatIsKeptIsSaid(t *testing.T) {
 		if diff := cmp.Diff(want, got.Warnings); diff != "" || got.Result != messages.Unchanged {
 			t.Errorf("command %d: %s; warnings (-want +got):\n%s", i, got.Result, diff)
 		}
+	}
+}
+
+// A number that the policy would never write is removed where it is there.
+func TestAnyRegisteredNumberCanBeRemoved(t *testing.T) {
+	t.Parallel()
+	const premium = "+31 9001234"
+	ada := tenant.User{UserPrincipalName: upn("ada"), Phones: tenant.Phones{Mobile: premium}}
+	r := newRig(t, config{users: []tenant.User{ada}})
+	id := r.publish(messages.Command{User: upn("ada"), Phones: mobile("+31 900 1234"), PhoneMode: messages.PhoneModeRemove})[0]
+	r.foreign = append(r.foreign, premium)
+	r.work()
+	if got := r.outcome(id); got.Result != messages.Applied || r.user("ada").Phones.Mobile != "" {
+		t.Errorf("%+v; the directory holds %+v", got, r.user("ada").Phones)
 	}
 }
 
@@ -206,6 +221,27 @@ func TestRegistrationsAreRemovedBySelection(t *testing.T) {
 	}
 }
 
+// Where the default method is a phone that goes, one-time codes that a token makes
+// can take its place: Graph refuses to remove the default while there are others.
+// Nobody else's other methods are read.
+func TestATokenTakesThePlaceOfThePhone(t *testing.T) {
+	t.Parallel()
+	ada := tenant.User{UserPrincipalName: upn("ada"), Phones: tenant.Phones{Mobile: number(1)}, DefaultMethod: "sms", OtherMethods: []string{"softwareOath"}}
+	bob := tenant.User{UserPrincipalName: upn("bob"), Phones: tenant.Phones{Mobile: number(2)}, OtherMethods: []string{"softwareOath"}}
+	r := newRig(t, config{users: []tenant.User{ada, bob}})
+	ids := r.publish(messages.Command{User: upn("ada"), Phones: mobile(messages.Remove)}, messages.Command{User: upn("bob"), Phones: mobile(messages.Remove)})
+	r.work()
+	r.wantResults(messages.Applied, ids...)
+	if u := r.user("ada"); u.Phones.Mobile != "" || u.DefaultMethod != "oath" {
+		t.Errorf("the directory holds %+v, want no mobile and the default oath", u)
+	}
+	for _, req := range r.front.requests() {
+		if strings.HasSuffix(req.path, "/methods") && req.user() == tenant.UserID(upn("bob")) {
+			t.Error("the methods of a user without a default were read")
+		}
+	}
+}
+
 // Where Graph shows numbers in part, nothing is compared and nothing is written
 // over; what needs no comparison goes on.
 func TestHiddenNumbersAreNotCompared(t *testing.T) {
@@ -245,6 +281,65 @@ func TestAnOfficePhoneMasteredElsewhereIsTold(t *testing.T) {
 	r.wantDeadLetter(ids[0], worker.ReasonOfficePhoneSynced)
 	r.wantResults(messages.Applied, ids[1])
 	r.wantDeadLetter(ids[2], worker.ReasonRefusedByGraph)
+}
+
+// Graph registers a new mobile for SMS sign-in by itself where the policy allows it.
+// That is said, unless the number is taken, which is said instead, or the command
+// says what it wants.
+func TestSMSSignInThatTurnsItselfOnIsTold(t *testing.T) {
+	t.Parallel()
+	var users []tenant.User
+	for n, name := range []string{"ada", "bob", "eve", "kim", "owner"} {
+		u := tenant.User{UserPrincipalName: upn(name), SMSSignInAllowed: true}
+		if name != "ada" && name != "kim" {
+			u.Phones.Mobile = number(n)
+		}
+		u.SMSSignIn = name == "owner"
+		users = append(users, u)
+	}
+	r := newRig(t, config{users: users, graph: graphclient.Options{MaxTries: 1}})
+	fails := once("PATCH", "/requirements")
+	r.front.use(func(_ int, w http.ResponseWriter, req *http.Request) bool {
+		return fails(req) && refuse(w, 500, "generalException")
+	})
+	ids := r.publish(
+		messages.Command{User: upn("ada"), Phones: mobile(number(11))},
+		// It is tried again after the number is written.
+		messages.Command{User: upn("bob"), Phones: mobile(number(12)), PerUserMFAState: messages.MFAEnforced},
+		messages.Command{User: upn("eve"), Phones: mobile(number(4))}, // the owner's
+		messages.Command{User: upn("kim"), Phones: mobile(number(13)), SMSSignIn: new(true)},
+	)
+	r.work()
+	for i, want := range [][]string{{worker.WarningSMSSignInTurnedOn}, {worker.WarningSMSSignInTurnedOn}, {worker.WarningNumberNotUnique}, nil} {
+		got := r.outcome(ids[i])
+		if diff := cmp.Diff(want, got.Warnings); diff != "" || got.Result != messages.Applied {
+			t.Errorf("command %d: %s; warnings (-want +got):\n%s", i, got.Result, diff)
+		}
+	}
+}
+
+// A number that another user signed in with can be used once that one has given it
+// up.
+func TestANumberThatWasGivenUpCanSignIn(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config{users: []tenant.User{
+		{UserPrincipalName: upn("owner"), Phones: tenant.Phones{Mobile: number(1)}, SMSSignInAllowed: true, SMSSignIn: true},
+		{UserPrincipalName: upn("ada"), SMSSignInAllowed: true},
+	}})
+	on := messages.Command{User: upn("ada"), Phones: mobile(number(1)), SMSSignIn: new(true)}
+	taken := r.publish(on)[0]
+	r.work()
+	if got := r.outcome(taken); got.Reason != worker.ReasonSMSSignInNotUnique {
+		t.Fatalf("%+v, want %s", got, worker.ReasonSMSSignInNotUnique)
+	}
+	released := r.publish(messages.Command{User: upn("owner"), SMSSignIn: new(false)})[0]
+	r.work()
+	again := r.publish(on)[0]
+	r.work()
+	r.wantResults(messages.Applied, released, again)
+	if !r.user("ada").SMSSignIn {
+		t.Error("SMS sign-in is off")
+	}
 }
 
 // The policy may be found out only when Graph refuses to enable SMS sign-in.

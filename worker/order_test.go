@@ -7,11 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
-
-	"go.uber.org/goleak"
 )
-
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // Many commands of few users, some of which give up their place early: those of
 // one user never overlap and go in the order in which they joined.

@@ -133,7 +133,7 @@ func (w Wanted) accesses() []access {
 		{n.phones, readPhones, ""},
 		{n.preferences, readPreferences, ""},
 		{n.authenticator, readAuthenticator, ""},
-		{n.methods, readMethods, ""},
+		{n.methods || len(n.going) > 0, readMethods, ""},
 		{n.mfaState, readMFAState, ""},
 		{w.setsDefault() || w.removesMethod(), "", writePreferences},
 		{w.MFAState != "", "", writeMFAState},

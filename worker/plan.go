@@ -54,6 +54,11 @@ func MakePlan(is State, wanted Wanted, now time.Time) (Plan, error) {
 	if err != nil {
 		return Plan{}, err
 	}
+	if p.plan.Recheck && !p.writes(messages.Mobile) {
+		// What SMS sign-in is of a number that is there already only has to be read:
+		// if it is refused, then before anything is written.
+		return Plan{Recheck: true}, nil
+	}
 	return p.plan, nil
 }
 
@@ -86,6 +91,11 @@ func (p *planner) add(s Step) {
 	p.will = p.will.After(s)
 }
 
+// writes tells whether the plan writes a number of the type.
+func (p *planner) writes(t messages.PhoneType) bool {
+	return slices.ContainsFunc(p.plan.Steps, func(s Step) bool { return s.Phone == t && (s.Kind == AddPhone || s.Kind == ChangePhone) })
+}
+
 func (p *planner) warn(code string) {
 	if !slices.Contains(p.plan.Warnings, code) {
 		p.plan.Warnings = append(p.plan.Warnings, code)
@@ -102,7 +112,7 @@ func (p *planner) removals() error {
 			continue
 		}
 		if _, alternate := p.will.Phones[messages.AlternateMobile]; t == messages.Mobile && alternate && !p.removes(messages.AlternateMobile) {
-			return &Refusal{ReasonMobileNeededByAlternate, "Graph keeps the mobile while an alternate mobile is registered: remove the alternate mobile too."}
+			return &Refusal{ReasonMobileNeededByAlternate, "Graph keeps the mobile while an alternate mobile is registered: remove the alternate mobile too; to keep its number, make it the mobile's."}
 		}
 		steps = append(steps, Step{Kind: DeletePhone, Phone: t})
 	}
@@ -112,9 +122,13 @@ func (p *planner) removals() error {
 	current := p.will.Default
 	for _, last := range []bool{false, true} {
 		for _, step := range steps {
-			if step.removesMethodOf(current) == last {
-				p.add(step)
+			if step.removesMethodOf(current) != last {
+				continue
 			}
+			if p.will.has(current) && !p.will.After(step).has(current) {
+				step.Default = current
+			}
+			p.add(step)
 		}
 	}
 	return nil
@@ -155,11 +169,10 @@ func (p *planner) smsSignIn() error {
 	switch mobile.SMSSignIn {
 	case SMSNotAllowedByPolicy:
 		return &Refusal{ReasonSMSSignInNotAllowed, hintSMSSignInNotAllowed}
-	case SMSNotUnique:
-		return &Refusal{ReasonSMSSignInNotUnique, hintSMSSignInNotUnique}
 	case SMSNotSupported:
 		return &Refusal{ReasonSMSSignInNotSupported, "SMS sign-in is not supported for this number."}
 	}
+	// One that was not unique when it was registered may be by now: Graph decides.
 	p.add(Step{Kind: EnableSMS})
 	return nil
 }
@@ -200,7 +213,9 @@ func (p *planner) selected(r Registration) bool {
 	a := p.wanted.Authenticator
 	age := time.Duration(a.RemoveOlderThanDays) * 24 * time.Hour
 	old := age > 0 && !r.Created.IsZero() && p.now.Sub(r.Created) > age
-	return a.RemoveAll || old || slices.Contains(a.Remove, r.ID) ||
+	// An id is a GUID, which some write in capitals.
+	return a.RemoveAll || old ||
+		slices.ContainsFunc(a.Remove, func(id string) bool { return strings.EqualFold(id, r.ID) }) ||
 		slices.ContainsFunc(a.RemoveNamed, func(name string) bool { return strings.EqualFold(name, r.Name) })
 }
 

@@ -45,7 +45,7 @@ func state(edit func(*worker.State)) worker.State {
 
 func has(t messages.PhoneType, number string) func(*worker.State) {
 	return func(s *worker.State) {
-		s.Phones[t] = worker.Phone{Number: number, SMSSignIn: worker.SMSNotEnabled}
+		s.Phones[t] = worker.Phone{Number: number, SMSSignIn: worker.SMSNotAllowedByPolicy}
 	}
 }
 
@@ -187,7 +187,8 @@ func TestMakePlan(t *testing.T) {
 		},
 		{
 			name: "the last method may go with its default", is: all(has(messages.Mobile, one), defaults(messages.DefaultSMS)),
-			wanted: worker.Wanted{Phones: numbers{messages.Mobile: messages.Remove}}, steps: []worker.Step{remove(messages.Mobile)},
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: messages.Remove}},
+			steps:  []worker.Step{{Kind: worker.DeletePhone, Phone: messages.Mobile, Default: messages.DefaultSMS}},
 		},
 		{
 			name: "a phone does not take over from the authenticator unasked", is: all(has(messages.Mobile, one), authenticators("a"), defaults(messages.DefaultPush)),
@@ -343,6 +344,10 @@ func TestMakePlan(t *testing.T) {
 			wanted: worker.Wanted{Authenticator: messages.Authenticator{RemoveOlderThanDays: 30, Remove: []string{"undated"}}}, steps: []worker.Step{drop("undated")},
 		},
 		{
+			name: "an id in capitals", is: all(has(messages.Mobile, one), registered(pixel, iphone)),
+			wanted: worker.Wanted{Authenticator: messages.Authenticator{Remove: []string{"PIXEL"}}}, steps: []worker.Step{drop("pixel")},
+		},
+		{
 			name: "all registrations", is: all(has(messages.Mobile, one), registered(pixel, iphone, undated)),
 			wanted: worker.Wanted{Authenticator: messages.Authenticator{RemoveAll: true, RemoveOlderThanDays: 5}}, steps: []worker.Step{drop("pixel"), drop("iphone"), drop("undated")},
 		},
@@ -408,13 +413,25 @@ func TestMakePlan(t *testing.T) {
 			name: "a change is told before what else is wrong", is: all(has(messages.Mobile, one)),
 			wanted: worker.Wanted{DefaultMethod: messages.DefaultPush, Expect: expectMobile(two)}, reason: worker.ReasonChangedSince,
 		},
+		{
+			name: "sms sign-in is turned on by itself", is: all(sms(worker.SMSNotEnabled)),
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: two}}, steps: []worker.Step{change(messages.Mobile, two)}, warning: worker.WarningSMSSignInTurnedOn,
+		},
+		{
+			name: "sms sign-in stays on", is: all(sms(worker.SMSReady)),
+			wanted: worker.Wanted{Phones: numbers{messages.Mobile: two}}, steps: []worker.Step{change(messages.Mobile, two)},
+		},
 		{name: "sms sign-in on", is: all(sms(worker.SMSNotEnabled)), wanted: worker.Wanted{SMSSignIn: &yes}, steps: []worker.Step{{Kind: worker.EnableSMS}}},
 		{name: "sms sign-in is on", is: all(sms(worker.SMSReady)), wanted: worker.Wanted{SMSSignIn: &yes}},
 		{name: "sms sign-in off", is: all(sms(worker.SMSReady)), wanted: worker.Wanted{SMSSignIn: &no}, steps: []worker.Step{{Kind: worker.DisableSMS}}},
 		{name: "sms sign-in is off", is: all(sms(worker.SMSNotAllowedByPolicy)), wanted: worker.Wanted{SMSSignIn: &no}},
 		{name: "sms sign-in not allowed", is: all(sms(worker.SMSNotAllowedByPolicy)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotAllowed},
-		{name: "sms sign-in not unique", is: all(sms(worker.SMSNotUnique)), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNotUnique},
+		{name: "sms sign-in that was not unique is tried again", is: all(sms(worker.SMSNotUnique)), wanted: worker.Wanted{SMSSignIn: &yes}, steps: []worker.Step{{Kind: worker.EnableSMS}}},
 		{name: "sms sign-in without a mobile", is: state(nil), wanted: worker.Wanted{SMSSignIn: &yes}, reason: worker.ReasonSMSSignInNeedsMobile},
+		{
+			name: "sms sign-in of a number that is there is looked at before anything is written", is: all(sms(worker.SMSUnknown), has(messages.Office, three)),
+			wanted: worker.Wanted{Phones: numbers{messages.Office: messages.Remove}, SMSSignIn: &yes}, recheck: true,
+		},
 		{name: "no sms sign-in without a mobile", is: state(nil), wanted: worker.Wanted{SMSSignIn: &no}},
 		{
 			name: "sms sign-in of a new number is looked at again", is: state(nil), wanted: worker.Wanted{Phones: numbers{messages.Mobile: one}, SMSSignIn: &no},

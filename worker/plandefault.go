@@ -14,7 +14,7 @@ func (p *planner) defaultMethod() error {
 	}
 	wanted, mode := p.wanted.DefaultMethod, p.wanted.DefaultMethodMode
 	current := p.is.Default
-	taken := current != "" && p.exists(current) && !p.survives(current)
+	taken := current != "" && p.will.has(current) && !p.survives(current)
 	switch {
 	case wanted != "" && mode == messages.DefaultModeForce:
 		return p.setDefault(wanted)
@@ -67,7 +67,7 @@ func (p *planner) replaceDefault() error {
 		return &Refusal{ReasonDefaultMethodProtected, "Removing this method would leave a weaker default method: name the defaultMethod that is to take its place, with the mode force."}
 	case next != "":
 		p.add(Step{Kind: SetDefault, Default: next})
-	case phoneOf(current) == messages.AlternateMobile && p.exists(messages.DefaultSMS):
+	case phoneOf(current) == messages.AlternateMobile && p.will.has(messages.DefaultSMS):
 		// Nothing that we know of remains. Graph lets the default go as the last
 		// method, which the alternate mobile can't be: the mobile outlives it.
 		p.add(Step{Kind: SetDefault, Default: messages.DefaultSMS})
@@ -110,15 +110,6 @@ func strength(m messages.DefaultMethod) int {
 	return 5
 }
 
-// exists tells whether the user has the method behind a default now.
-func (p *planner) exists(m messages.DefaultMethod) bool {
-	if t := phoneOf(m); t != "" {
-		_, ok := p.will.Phones[t]
-		return ok
-	}
-	return len(p.is.Authenticator) > 0 || m == messages.DefaultOath && p.is.generatesCodes()
-}
-
 // survives tells whether the user still has the method behind a default once the
 // command is done.
 func (p *planner) survives(m messages.DefaultMethod) bool {
@@ -126,7 +117,7 @@ func (p *planner) survives(m messages.DefaultMethod) bool {
 		if number, named := p.wanted.Phones[t]; named && number == messages.Remove {
 			return false
 		}
-		return p.exists(m)
+		return p.will.has(m)
 	}
 	if m == messages.DefaultOath && p.is.generatesCodes() {
 		return true

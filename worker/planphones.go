@@ -70,8 +70,11 @@ func (p *planner) phones() error {
 		t := p.nextOf(pending)
 		pending = slices.DeleteFunc(pending, func(other messages.PhoneType) bool { return other == t })
 		kind := AddPhone
-		if _, exists := p.will.Phones[t]; exists {
+		if have, exists := p.will.Phones[t]; exists {
 			kind = ChangePhone
+			if t == messages.Mobile && p.wanted.SMSSignIn == nil && have.SMSSignIn.turnsOn() {
+				p.warn(WarningSMSSignInTurnedOn)
+			}
 		}
 		p.add(Step{Kind: kind, Phone: t, Number: p.wanted.Phones[t]})
 	}

@@ -55,6 +55,14 @@ func (c *command) warn(code string) {
 	}
 }
 
+// forgetPlanned takes a warning back that came with the plan, and tells whether it
+// did.
+func (c *command) forgetPlanned(code string) bool {
+	before := len(c.planned)
+	c.planned = slices.DeleteFunc(c.planned, func(planned string) bool { return planned == code })
+	return len(c.planned) < before
+}
+
 // standAside keeps other users' commands from waiting for one whose user can't be
 // found at once. Those that name the user by the same word still wait. One that
 // names the user by another may now go first: the worker's memory keeps this one
@@ -187,6 +195,10 @@ func (w *Worker) passGate(working, waiting context.Context, c *command, needed [
 	}
 	err = do()
 	v := judge(err, c.tries, w.elsewhere(c.tenant, err, c.trouble))
+	if v.Reason == ReasonUnknownUser && c.event.Command.Run == "" && c.tries < newcomerLooks {
+		v = troubled(c.tries, false, "not found")
+	}
+	v.After = v.After / firstRetry * w.opts.FirstRetry
 	switch {
 	case v.Pause:
 		w.pause(working, c, err, probing)

@@ -20,17 +20,17 @@ type reading struct {
 func (r reading) read(ctx context.Context, n needs) (State, error) {
 	s := State{Phones: make(map[messages.PhoneType]Phone)}
 	for _, part := range []struct {
-		needed bool
+		needed func() bool
 		access access
 		fetch  func(context.Context, *State) error
 	}{
-		{n.phones, readPhones, r.phones},
-		{n.preferences, readPreferences, r.preferences},
-		{n.authenticator, readAuthenticator, r.authenticator},
-		{n.methods, readMethods, r.methods},
-		{n.mfaState, readMFAState, r.mfaState},
+		{func() bool { return n.phones }, readPhones, r.phones},
+		{func() bool { return n.preferences }, readPreferences, r.preferences},
+		{func() bool { return n.authenticator }, readAuthenticator, r.authenticator},
+		{func() bool { return n.methods || n.codes(s) }, readMethods, r.methods},
+		{func() bool { return n.mfaState }, readMFAState, r.mfaState},
 	} {
-		if !part.needed {
+		if !part.needed() {
 			continue
 		}
 		if err := r.call(ctx, part.access, func(ctx context.Context) error { return part.fetch(ctx, &s) }); err != nil {

@@ -31,9 +31,15 @@ const (
 	// WarningNumberNotUnique: the number is registered for MFA, but another user
 	// of the tenant signs in with it.
 	WarningNumberNotUnique = "NumberNotUniqueForSmsSignIn"
+	// WarningSMSSignInTurnedOn: the policy lets the user sign in by text message,
+	// and Graph registers a new mobile number for it by itself.
+	WarningSMSSignInTurnedOn = "SmsSignInTurnedOn"
 	// WarningSuperseded: a part of the command was left out because a newer
 	// command had set it before this one came again.
 	WarningSuperseded = "Superseded"
+	// WarningNumberNotVerified: Graph shows only a part of the number that was
+	// written, so that it could not be read back.
+	WarningNumberNotVerified = "NumberNotVerified"
 	// WarningNumberKept: another number is registered, or one that is hidden, and
 	// the mode of the phones leaves it alone.
 	WarningNumberKept = "NumberKept"

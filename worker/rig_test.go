@@ -206,6 +206,9 @@ func (r *rig) newWorker(done func()) *worker.Worker {
 	o.Numbers.Strictness = phone.Possible // numbers reserved for fiction are in no numbering plan
 	o.Empty = r.source.Empty
 	o.Logger, o.TracerProvider, o.MeterProvider = r.log.logger(), r.tracers, r.meters
+	if o.FirstRetry == 0 {
+		o.FirstRetry = 50 * time.Millisecond
+	}
 	report := o.Report
 	o.Report = func(outcome messages.Outcome) {
 		r.mu.Lock()

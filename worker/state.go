@@ -79,6 +79,12 @@ const (
 	SMSNotSupported       SMSState = "notSupported"
 )
 
+// turnsOn tells whether SMS sign-in is off, and Graph turns it on by itself for
+// another number. Of a number that is added Graph tells.
+func (s SMSState) turnsOn() bool {
+	return s == SMSNotEnabled || s == SMSNotConfigured || s == SMSNotUnique
+}
+
 func (s State) clone() State {
 	s.Phones = maps.Clone(s.Phones)
 	if s.Phones == nil {
@@ -99,10 +105,12 @@ func (s State) After(step Step) State {
 		}
 	case DeletePhone:
 		delete(s.Phones, step.Phone)
+		s = s.withoutDefault(step)
 	case SetDefault:
 		s.Default = step.Default
 	case DeleteAuthenticator:
 		s.Authenticator = slices.DeleteFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
+		s = s.withoutDefault(step)
 	case EnableSMS, DisableSMS:
 		if mobile, ok := s.Phones[messages.Mobile]; ok {
 			mobile.SMSSignIn = SMSNotEnabled
@@ -117,6 +125,24 @@ func (s State) After(step Step) State {
 	return s
 }
 
+// withoutDefault is the state without the default method that the step takes
+// along.
+func (s State) withoutDefault(step Step) State {
+	if s.Default == step.Default {
+		s.Default = ""
+	}
+	return s
+}
+
+// has tells whether there is a method behind the default.
+func (s State) has(m messages.DefaultMethod) bool {
+	if t := phoneOf(m); t != "" {
+		_, ok := s.Phones[t]
+		return ok
+	}
+	return len(s.Authenticator) > 0 || m == messages.DefaultOath && s.generatesCodes()
+}
+
 // Holds tells whether a step would change nothing. Of a change of the default
 // method or the per-user state that was not read it can't be told: false.
 func (s State) Holds(step Step) bool {
@@ -125,11 +151,12 @@ func (s State) Holds(step Step) bool {
 	case AddPhone, ChangePhone:
 		return exists && phone.Equal(have.Number, string(step.Number))
 	case DeletePhone:
-		return !exists
+		return !exists && (s.Default == "" || s.Default != step.Default)
 	case SetDefault:
 		return s.Default == step.Default
 	case DeleteAuthenticator:
-		return !slices.ContainsFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID })
+		return !slices.ContainsFunc(s.Authenticator, func(r Registration) bool { return r.ID == step.MethodID }) &&
+			(s.Default == "" || s.Default != step.Default)
 	case EnableSMS:
 		return s.Phones[messages.Mobile].SMSSignIn == SMSReady
 	case DisableSMS:
@@ -139,6 +166,12 @@ func (s State) Holds(step Step) bool {
 		return s.MFAState == step.MFAState || (step.MFAState == messages.MFAEnabled && s.MFAState == messages.MFAEnforced)
 	}
 	return false
+}
+
+// hides tells whether there is a number where the step has written one, of which
+// only a part is shown.
+func (s State) hides(step Step) bool {
+	return (step.Kind == AddPhone || step.Kind == ChangePhone) && phone.IsMasked(s.Phones[step.Phone].Number)
 }
 
 // replaces tells whether nothing of an earlier step's effect is left after this
@@ -164,6 +197,15 @@ func (s Step) onSMSSignIn() bool { return s.Kind == EnableSMS || s.Kind == Disab
 // needs says which parts of a user's state a command's plan rests on.
 type needs struct {
 	phones, mfaState, preferences, authenticator, methods bool
+	// going lists the phones that may go without a word on the default method:
+	// methods are needed too where it rests on one of them, see codes.
+	going []messages.PhoneType
+}
+
+// codes tells whether one-time codes could take the place of the default method,
+// which only the other methods tell.
+func (n needs) codes(s State) bool {
+	return slices.Contains(n.going, phoneOf(s.Default)) && len(s.Authenticator) == 0
 }
 
 func needsOf(w Wanted) needs {
@@ -177,6 +219,7 @@ func needsOf(w Wanted) needs {
 		mfaState:      w.MFAState != "" || expect.PerUserMFAState != "",
 		preferences:   w.setsDefault() || removal || expect.DefaultMethod != "",
 		authenticator: removal || w.choosesDefault() || w.DefaultMethod == messages.DefaultPush || w.DefaultMethod == messages.DefaultOath,
+		going:         w.replaceable(),
 		methods:       removal && w.protectsLastMethod() || w.Authenticator.Removes() || w.choosesDefault() || w.DefaultMethod == messages.DefaultOath,
 	}
 }

@@ -24,9 +24,11 @@ const (
 
 // Step is one Graph write. Which fields count depends on its kind.
 type Step struct {
-	Kind     StepKind
-	Phone    messages.PhoneType
-	Number   phone.Number
+	Kind   StepKind
+	Phone  messages.PhoneType
+	Number phone.Number
+	// Default is the default method that is set, or that goes with the last method
+	// behind it where that is removed.
 	Default  messages.DefaultMethod
 	MethodID string
 	MFAState messages.MFAState

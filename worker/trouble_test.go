@@ -181,6 +181,9 @@ func TestStaleReadsMislead(t *testing.T) {
 		{"default before removal", tenant.User{Phones: tenant.Phones{Mobile: number(1), Office: number(2)}, DefaultMethod: "voiceOffice"}, []messages.Command{
 			{DefaultMethod: messages.DefaultSMS}, {Phones: messages.Phones{messages.Office: messages.Remove}},
 		}, tenant.Phones{Mobile: number(1)}, false, 2},
+		{"a default that went with its method", tenant.User{Authenticator: []tenant.Authenticator{{ID: authenticatorID}}, DefaultMethod: "push"}, []messages.Command{
+			{Authenticator: messages.Authenticator{RemoveAll: true}, ProtectLastMethod: &off}, {Phones: mobile(number(1)), DefaultMethod: messages.DefaultSMS},
+		}, tenant.Phones{Mobile: number(1)}, false, 3},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			t.Parallel()
@@ -218,7 +221,11 @@ func TestStaleReadsMislead(t *testing.T) {
 func TestARefusalThatRestsOnAStaleReadIsLookedAtAgain(t *testing.T) {
 	t.Parallel()
 	users := []tenant.User{{UserPrincipalName: upn("ada")}}
-	r := newRig(t, config{users: users, tenant: tenant.Options{Probabilities: &tenant.Probabilities{Stale: 1}, Lag: 1500 * time.Millisecond}})
+	r := newRig(t, config{
+		users:  users,
+		tenant: tenant.Options{Probabilities: &tenant.Probabilities{Stale: 1}, Lag: 500 * time.Millisecond},
+		worker: worker.Options{FirstRetry: 300 * time.Millisecond},
+	})
 	first := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(1))})
 	r.work()
 	second := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(2))})

@@ -49,9 +49,13 @@ const (
 	// created a moment ago may not be everywhere yet, and a plan may rest on a
 	// read that did not show what another worker had written.
 	looks = 3
+	// newcomerLooks is how often a user is looked for whom an event names: events
+	// come right after the creation of a user, loads of files seldom do.
+	newcomerLooks = 5
 	// patience is how many tries a command gets whose trouble is its own.
 	patience = 8
 
+	// A verdict's waits are multiples of the default of [Options.FirstRetry].
 	firstRetry = time.Second
 	maxRetry   = 30 * time.Second
 )
@@ -125,8 +129,14 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 	case graphclient.KindDefaultMethod:
 		return refused(ReasonDefaultMethodProtected, "The method is the user's default and can't be removed while others remain: name the defaultMethod that is to take its place.")
 	case graphclient.KindNumberNotUnique:
-		if at != nil && at.step.Kind == EnableSMS {
+		// After a number is written it may not show at once, see confirm.
+		if at != nil && at.step.Kind == EnableSMS || tries >= looks {
 			return refused(ReasonSMSSignInNotUnique, hintSMSSignInNotUnique)
+		}
+	case graphclient.KindConflict:
+		// It is about this user, however others fare.
+		if tries >= patience {
+			return failed("Microsoft Graph refused %d times because the user's methods were not what the write assumed (%s).", tries, origin(e))
 		}
 	case graphclient.KindInvalid:
 		if at != nil && at.step.Kind == SetDefault {
@@ -134,7 +144,12 @@ func judgeGraph(err error, e *graphclient.Error, tries int, elsewhere bool) Verd
 		}
 		return refused(ReasonRefusedByGraph, refusalHint(at, e))
 	}
-	return troubled(tries, elsewhere, fmt.Sprintf("status %d, code %s, request-id %s", e.StatusCode, e.Code, e.RequestID))
+	return troubled(tries, elsewhere, origin(e))
+}
+
+// origin leads to the request in Microsoft's logs.
+func origin(e *graphclient.Error) string {
+	return fmt.Sprintf("status %d, code %s, request-id %s", e.StatusCode, e.Code, e.RequestID)
 }
 
 // refusalHint says what Graph refused, what may be the cause, and by which id
@@ -147,20 +162,21 @@ func refusalHint(at *stepError, e *graphclient.Error) string {
 			advice = "check the number, and whether the authentication methods policy lets the user have a phone."
 		}
 	}
-	return fmt.Sprintf("Microsoft Graph refused to %s with status %d, code %s, request-id %s: %s", doing, e.StatusCode, e.Code, e.RequestID, advice)
+	return fmt.Sprintf("Microsoft Graph refused to %s with %s: %s", doing, origin(e), advice)
 }
 
 func refused(reason, hint string) Verdict {
 	return Verdict{Action: DeadLetter, Result: messages.Refused, Reason: reason, Hint: hint}
 }
 
+func failed(format string, args ...any) Verdict {
+	return Verdict{Action: DeadLetter, Result: messages.Failed, Reason: ReasonGraphFailed, Hint: fmt.Sprintf(format, args...)}
+}
+
 // troubled is not now, until it is clear that others fare better.
 func troubled(tries int, elsewhere bool, what string) Verdict {
 	if tries >= patience && elsewhere {
-		return Verdict{
-			Action: DeadLetter, Result: messages.Failed, Reason: ReasonGraphFailed,
-			Hint: fmt.Sprintf("Microsoft Graph failed %d times for this user (%s) while it worked for others.", tries, what),
-		}
+		return failed("Microsoft Graph failed %d times for this user (%s) while it worked for others.", tries, what)
 	}
 	return Verdict{Action: NotNow, After: min(firstRetry<<min(tries-1, 10), maxRetry)}
 }

@@ -78,6 +78,8 @@ func TestVerdicts(t *testing.T) {
 		{"default not available", atStep(SetDefault, invalid), looks, alone, deadLetter(messages.Refused, ReasonDefaultMethodUnavailable)},
 		{"number not unique for SMS sign-in", atStep(EnableSMS, notUnique), 1, alone, deadLetter(messages.Refused, ReasonSMSSignInNotUnique)},
 		{"number not unique and not seen yet", atStep(AddPhone, notUnique), 1, alone, notNow(time.Second)},
+		{"number not unique and never written", atStep(AddPhone, notUnique), looks, alone, deadLetter(messages.Refused, ReasonSMSSignInNotUnique)},
+		{"conflict without end, with nobody to compare", atStep(AddPhone, graphError(graphclient.KindConflict, 409, "")), patience, alone, deadLetter(messages.Failed, ReasonGraphFailed)},
 		{"conflict", atStep(AddPhone, graphError(graphclient.KindConflict, 409, "")), 2, others, notNow(2 * time.Second)},
 		{"locked", atStep(AddPhone, graphError(graphclient.KindLocked, 423, "")), 1, alone, notNow(time.Second)},
 

@@ -56,7 +56,13 @@ func (w *Worker) look(ctx context.Context, c *command, needed needs, expected []
 	if err != nil {
 		return nil, err
 	}
-	missing := slices.DeleteFunc(slices.Clone(expected), state.Holds)
+	missing := slices.DeleteFunc(slices.Clone(expected), func(s Step) bool {
+		if state.hides(s) {
+			c.warn(WarningNumberNotVerified)
+			return true
+		}
+		return state.Holds(s)
+	})
 	if len(missing) > 0 {
 		span.SetAttributes(attrNotShown.String(partsOf(missing)))
 	}

@@ -82,6 +82,22 @@ func (r *rig) looks() int {
 	return n
 }
 
+// Of a number that is shown only in part it can't be told whether it is the one that
+// was written. That is no mismatch, but it is said.
+func TestAHiddenNumberIsNoMismatch(t *testing.T) {
+	t.Parallel()
+	r := newRig(t, config{
+		users:  []tenant.User{{UserPrincipalName: upn("ada")}},
+		tenant: tenant.Options{HideNumbers: true},
+		worker: worker.Options{Verify: true, Consistency: 300 * time.Millisecond},
+	})
+	id := r.publish(messages.Command{User: upn("ada"), Phones: mobile(number(1))})[0]
+	r.work()
+	if got := r.outcome(id); got.Result != messages.Applied || !slices.Equal(got.Warnings, []string{worker.WarningNumberNotVerified}) {
+		t.Errorf("outcome %+v, want applied with the warning %s", got, worker.WarningNumberNotVerified)
+	}
+}
+
 // What Graph goes on not showing is an outcome of its own, which names the part
 // and no number.
 func TestAMismatchThatStaysIsAnOutcome(t *testing.T) {

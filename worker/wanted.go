@@ -20,6 +20,19 @@ type Wanted struct {
 	Expect            *messages.Expectation
 }
 
+// replaceable lists the phones that the command may take away while it leaves it
+// to us which default method takes the place of one that rests on them.
+func (w Wanted) replaceable() []messages.PhoneType {
+	var types []messages.PhoneType
+	for _, t := range messages.PhoneTypes {
+		number, named := w.Phones[t]
+		if named && (number == messages.Remove || w.PhoneMode == messages.PhoneModeRemove) && w.DefaultMethod == "" && w.DefaultMethodMode != messages.DefaultModeKeep {
+			types = append(types, t)
+		}
+	}
+	return types
+}
+
 // removesMethod tells whether the command may take any method away.
 func (w Wanted) removesMethod() bool {
 	for _, number := range w.Phones {

@@ -47,6 +47,10 @@ type Options struct {
 	// FirstPause is how long a tenant that answers 401 or 403 is left alone at
 	// first; each further refusal doubles it, up to 5 minutes. Default 15 s.
 	FirstPause time.Duration
+	// FirstRetry is how long a command that met trouble of its own waits at first
+	// before it is tried again; each further try doubles it, up to thirty times as
+	// long. Default 1 s.
+	FirstRetry time.Duration
 	// Allow names the kinds of change that the worker may make; see
 	// [Capabilities]. A command that asks for another one is refused before any
 	// request. Empty means that it may make all.
@@ -98,6 +102,9 @@ func (o Options) withDefaults() Options {
 	if o.FirstPause == 0 {
 		o.FirstPause = firstPause
 	}
+	if o.FirstRetry == 0 {
+		o.FirstRetry = firstRetry
+	}
 	if o.Permanent == nil {
 		o.Permanent = func(error) bool { return false }
 	}
@@ -115,7 +122,7 @@ func (o Options) validate() error {
 	if o.Concurrency < 1 || o.Concurrency > 5000 {
 		faults = append(faults, fmt.Errorf("concurrency is %d; it must be from 1 to 5000", o.Concurrency))
 	}
-	for name, d := range map[string]time.Duration{"grace": o.Grace, "consistency": o.Consistency, "first pause": o.FirstPause} {
+	for name, d := range map[string]time.Duration{"grace": o.Grace, "consistency": o.Consistency, "first pause": o.FirstPause, "first retry": o.FirstRetry} {
 		if d < 0 {
 			faults = append(faults, fmt.Errorf("%s is %v; it must not be negative", name, d))
 		}

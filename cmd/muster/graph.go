@@ -36,7 +36,7 @@ func (g *graphFlags) add(cmd *cobra.Command) {
 func (g *graphFlags) addNumbers(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&g.region, "region", "", "country of numbers without one, such as NL; default: such numbers are refused")
-	f.TextVar(&g.strictness, "numbers", phone.Valid, "what a number must be: valid, or only possible by its length")
+	f.TextVar(&g.strictness, "numbers", phone.Valid, "what a number must be, `valid|possible`: of its country's numbering plan, or only of a length that it knows")
 }
 
 func (g *graphFlags) numbers() phone.Policy {

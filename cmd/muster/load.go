@@ -268,7 +268,7 @@ func tellRest(w io.Writer, f *fileFlags, r bulk.Result) {
 		fmt.Fprintf(w, "The rejected rows are in %s: mend them there and load that file.\n", f.rejects)
 	}
 	if r.DuplicateUsers > 0 {
-		fmt.Fprintf(w, "%d users have more than one row: the last one wins.\n", r.DuplicateUsers)
+		fmt.Fprintf(w, "Users with more than one row: %d. Their rows are applied in the order of the file.\n", r.DuplicateUsers)
 	}
 	if r.Unknown > 0 {
 		fmt.Fprintf(w, "%d commands after row %d may or may not be in the queue: load the file again with --run %s.\n", r.Unknown, r.LastRow, f.run)

@@ -40,7 +40,7 @@ func TestNothingPersonalIsEmitted(t *testing.T) {
 		"--rejects", out("rejects.csv"), "--traces-file", out("load.jsonl"))).expect(t, 3)
 	note(muster(t, loud, "", "publish", "--user", secret.name("user000001@contoso.example"), "--mobile", secret.number("+31 6 1234 56"),
 		"--traces-file", out("publish.jsonl"))).expect(t, 0)
-	note(muster(t, loud, `{"tenant":"contoso.example","user":"`+secret.name("nobody.publishes@contoso.example")+`","phones":{"mobile":"`+secret.number("+12065550177")+`"}}`,
+	note(muster(t, loud, `{"tenant":"contoso.example","user":"`+secret.name("nobody.publishes@contoso.example")+`","phones":{"mobile":"`+secret.number("+12065550177")+`"},"run":"private"}`,
 		"publish", "--binary", "--json", "--traces-file", out("publish2.jsonl"))).expect(t, 0)
 
 	admin := freeAddress(t)

@@ -109,6 +109,34 @@ func TestReasonsAreExplained(t *testing.T) {
 	}
 }
 
+// A table without its rule, as after a blank line in its middle, is shown as text.
+func TestTablesAreWhole(t *testing.T) {
+	pages, err := filepath.Glob(filepath.Join(root, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rule := regexp.MustCompile(`^\|( *:?-+:? *\|)+$`)
+	tables := 0
+	for _, page := range append(pages, filepath.Join(root, "README.md")) {
+		lines := strings.Split(read(t, strings.TrimPrefix(page, root)), "\n")
+		fenced := false
+		for i, line := range lines {
+			if strings.HasPrefix(line, "```") {
+				fenced = !fenced
+			}
+			if fenced || !strings.HasPrefix(line, "|") || i > 0 && strings.HasPrefix(lines[i-1], "|") {
+				continue
+			}
+			if tables++; !rule.MatchString(lines[i+1]) {
+				t.Errorf("%s:%d begins a table that has no rule below its first row", filepath.Base(page), i+1)
+			}
+		}
+	}
+	if tables < 20 {
+		t.Errorf("only %d tables were found: the search does not work any more", tables)
+	}
+}
+
 // codes are the values of the constants named Reason… and Warning….
 func codes(t *testing.T, dir string) []string {
 	t.Helper()

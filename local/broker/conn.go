@@ -244,6 +244,10 @@ func (c *conn) receive(in inbound) error {
 		return c.begin(in.frame.Channel, body)
 	}
 	s, ok := c.sessions[in.frame.Channel]
+	if _, end := in.frame.Body.(*wire.End); end && !ok {
+		// go-amqp ends a session whose begin was cancelled, also before it was sent.
+		return nil
+	}
 	if !ok {
 		return refuse(wire.CondNotAllowed, "no session on channel %d", in.frame.Channel)
 	}

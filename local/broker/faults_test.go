@@ -52,7 +52,7 @@ func TestBrokenFrames(t *testing.T) {
 		{"begin without fields", "0000000c 02000000 00531145", wire.CondInvalidField},
 		{"SASL frame", "00000010 02010000 005344c003015000", wire.CondNotAllowed},
 		{"second open", "00000011 02000000 005310c00401a10161", wire.CondNotAllowed},
-		{"frame for no session", "0000000c 02000009 00531745", wire.CondNotAllowed},
+		{"frame for no session", "00000010 02000009 005316c003015200", wire.CondNotAllowed},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -71,6 +71,13 @@ func TestBrokenFrames(t *testing.T) {
 			p.ended()
 		})
 	}
+}
+
+// A client may end a session that it gave up before its begin was sent.
+func TestAnEndWithoutABeginIsPassedOver(t *testing.T) {
+	p := openPeer(t, start(t, oneQueue))
+	p.send(9, &wire.End{})
+	p.begin()
 }
 
 func TestChannelsAreChecked(t *testing.T) {

@@ -7,7 +7,7 @@ muster=bin/muster
 mkdir -p out
 rm -f out/ready.json out/summary.json out/rejects.csv out/traces.jsonl out/outcomes.jsonl
 
-"$muster" local --amqp-port 0 --graph-port 0 --users-file examples/directory.jsonl --json \
+"$muster" local --amqp-port 0 --management-port 0 --graph-port 0 --users-file examples/directory.jsonl --json \
     > out/ready.json 2> out/local.log &
 local=$!
 trap 'kill $local 2>/dev/null || true; wait $local 2>/dev/null || true' EXIT INT TERM

@@ -24,7 +24,7 @@ func TestExitCodesOfUsage(t *testing.T) {
 		{"too many arguments", nil, []string{"local", "here"}, "takes no argument"},
 		{"plain http beyond loopback", nil, []string{"apply", "x.csv", "--graph", "http://graph.example.com", "--tenant", "a"}, "plain http"},
 		{"unknown cloud", nil, []string{"apply", "x.csv", "--cloud", "moon"}, "moon"},
-		{"unknown quota", nil, []string{"local", "--quota", "tiny", "--amqp-port", "0", "--graph-port", "0"}, "tiny"},
+		{"unknown quota", nil, []string{"local", "--quota", "tiny", "--amqp-port", "0", "--amqps-port", "0", "--management-port", "0", "--graph-port", "0"}, "tiny"},
 		{"wrong rate", nil, []string{"apply", "x.csv", "--writes-per-second", "0"}, "unlimited"},
 		{"wrong log format", nil, []string{"local", "--log-format", "xml"}, "xml"},
 		{"unknown schema", nil, []string{"schema", "rows"}, "command, event, outcome"},

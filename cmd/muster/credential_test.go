@@ -458,7 +458,7 @@ func TestLocalOverTLS(t *testing.T) {
 	for name, args := range map[string][]string{
 		"beyond loopback": {"--tls", dir, "--host", "0.0.0.0"}, "no permission": {"--tls", dir, "--app-certificate", dir + "/missing"},
 	} {
-		r := muster(t, nil, "", append([]string{"local", "--amqp-port", "0", "--graph-port", "0"}, args...)...)
+		r := muster(t, nil, "", append([]string{"local", "--amqp-port", "0", "--amqps-port", "0", "--management-port", "0", "--graph-port", "0"}, args...)...)
 		if r.code == 0 || r.stdout != "" {
 			t.Errorf("%s: exit code %d", name, r.code)
 		}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -10,7 +11,6 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -20,18 +20,16 @@ import (
 )
 
 type localFlags struct {
-	tls                 localTLSFlags
-	host                string
-	amqpPort, graphPort int
-	queues              []string
-	lockDuration        time.Duration
-	maxDeliveryCount    int
-	users               int
-	usersFile           string
-	quota, faults       string
-	seed                uint64
-	asJSON              bool
-	noPremium           bool
+	tls           localTLSFlags
+	endpoint      endpointFlags
+	host          string
+	graphPort     int
+	users         int
+	usersFile     string
+	quota, faults string
+	seed          uint64
+	asJSON        bool
+	noPremium     bool
 }
 
 func newLocal(p *process) *cobra.Command {
@@ -42,14 +40,15 @@ func newLocal(p *process) *cobra.Command {
 		Long: `Run a Service Bus endpoint and a simulated Microsoft Entra tenant on loopback.
 
 The endpoint speaks AMQP 1.0 to any Service Bus client that is given the connection
-string printed at the start. The tenant answers as Microsoft Graph does, with its
+string printed at the start, and the management API to administration clients. The tenant answers as Microsoft Graph does, with its
 quotas, and misbehaves as it does on a bad day: --faults none makes it behave, and the
 same --seed makes it misbehave the same way again. Everything is in memory and gone
 at the end.
 
 With --tls FOLDER the tenant is served over TLS, knows one application with the
 permissions of --grant, and issues and checks access tokens: for rehearsing credentials
-and muster doctor.
+and muster doctor. The endpoint then speaks TLS too, on --amqps-port, and takes AMQP over
+WebSocket on --management-port.
 
 ` + exitCodes,
 		Args: noArgs,
@@ -57,11 +56,8 @@ and muster doctor.
 	}
 	fs := cmd.Flags()
 	fs.StringVar(&f.host, "host", "127.0.0.1", "address to listen on; anything but loopback opens both services, unprotected, to the network")
-	fs.IntVar(&f.amqpPort, "amqp-port", 5672, "port of the Service Bus endpoint; 0 picks a free one")
 	fs.IntVar(&f.graphPort, "graph-port", 5380, "port of the tenant; 0 picks a free one")
-	fs.StringArrayVar(&f.queues, "queue", []string{"commands"}, "name of a queue; may be repeated")
-	fs.DurationVar(&f.lockDuration, "lock-duration", time.Minute, "how long a received message is locked, at most 5m")
-	fs.IntVar(&f.maxDeliveryCount, "max-delivery-count", 10, "deliveries after which a message is dead-lettered")
+	f.endpoint.add(cmd)
 	fs.IntVar(&f.users, "users", 100, "number of users in the tenant, user000001@contoso.example and so on")
 	fs.StringVar(&f.usersFile, "users-file", "", "take the tenant's users from this file of JSON lines instead")
 	fs.StringVar(&f.quota, "quota", "", "what the tenant throttles: small, medium, large, strict or unlimited; default: by the number of users")
@@ -73,7 +69,7 @@ and muster doctor.
 	return cmd
 }
 
-func runLocal(cmd *cobra.Command, p *process, f *localFlags) (err error) {
+func runLocal(cmd *cobra.Command, p *process, f *localFlags) error {
 	rehearsal, err := f.tls.rehearsal(f.host)
 	if err != nil {
 		return err
@@ -82,47 +78,89 @@ func runLocal(cmd *cobra.Command, p *process, f *localFlags) (err error) {
 	if err != nil {
 		return err
 	}
-	endpoint, err := f.broker(p)
+	loopback := isLoopback(f.host)
+	server, err := f.endpoint.broker(cmd, p, loopback)
 	if err != nil {
 		return err
 	}
-	amqp, err := f.listen("the Service Bus endpoint", f.amqpPort)
-	if err != nil {
-		return err
+	s := localServers{broker: server, tenant: directory, rehearsal: rehearsal}
+	if err := s.listen(f); err != nil {
+		return errors.Join(err, s.hangUp())
 	}
-	graph, err := f.listen("the tenant", f.graphPort)
-	if err != nil {
-		return errors.Join(err, amqp.Close())
-	}
-	if ip := net.ParseIP(f.host); ip == nil || !ip.IsLoopback() {
+	if !loopback {
 		p.log.Warn("listening beyond loopback: everybody on the network can use the endpoint and the tenant", "host", f.host)
 	}
-	return serveLocal(cmd, p, f, localServers{endpoint, amqp, directory, graph, rehearsal})
+	return serveLocal(cmd, p, f, s)
 }
 
-// localServers are the two services and where they listen.
+func isLoopback(host string) bool {
+	ip := net.ParseIP(host)
+	return ip != nil && ip.IsLoopback()
+}
+
+// localServers are the services and where they listen.
 type localServers struct {
-	broker *broker.Server
-	amqp   net.Listener
-	tenant *tenant.Tenant
-	graph  net.Listener
+	broker     *broker.Server
+	amqp       net.Listener
+	amqps      net.Listener // nil without --tls
+	management net.Listener
+	tenant     *tenant.Tenant
+	graph      net.Listener
 	*rehearsal
 }
 
-// serveLocal runs both services until the context ends or one of them fails.
-func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
-	server := &http.Server{Handler: s.tenant, ReadHeaderTimeout: 10 * time.Second}
-	serve := server.Serve
-	if s.rehearsal != nil {
-		server.TLSConfig = s.config
-		serve = func(l net.Listener) error { return server.ServeTLS(l, "", "") }
+// listen opens every port; what is open stays so after an error.
+func (s *localServers) listen(f *localFlags) error {
+	ports := []struct {
+		to   *net.Listener
+		what string
+		port int
+	}{
+		{&s.amqp, "the Service Bus endpoint", f.endpoint.amqpPort}, {&s.management, "the management API", f.endpoint.managementPort},
+		{&s.graph, "the tenant", f.graphPort}, {&s.amqps, "the Service Bus endpoint over TLS", f.endpoint.amqpsPort},
 	}
-	failed := make(chan error, 2)
-	go func() { failed <- s.broker.Serve(s.amqp) }()
-	go func() { failed <- serve(s.graph) }()
+	if s.rehearsal == nil {
+		ports = ports[:3]
+	}
+	for _, p := range ports {
+		l, err := net.Listen("tcp", net.JoinHostPort(f.host, strconv.Itoa(p.port)))
+		if err != nil {
+			return fmt.Errorf("listen for %s: %w", p.what, err)
+		}
+		*p.to = l
+	}
+	return nil
+}
 
+func (s *localServers) hangUp() error {
+	var err error
+	for _, l := range []net.Listener{s.amqp, s.amqps, s.management, s.graph} {
+		if l != nil {
+			err = errors.Join(err, l.Close())
+		}
+	}
+	return err
+}
+
+// serveLocal runs all services until the context ends or one of them fails.
+func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
+	sites := []*http.Server{
+		{Handler: s.tenant, ReadHeaderTimeout: 10 * time.Second},
+		{Handler: managementSite(s.broker), ReadHeaderTimeout: 10 * time.Second},
+	}
+	services := []func() error{func() error { return s.broker.Serve(s.amqp) }}
+	for i, l := range []net.Listener{s.graph, s.management} {
+		services = append(services, func() error { return s.serveSite(sites[i], l) })
+	}
+	if s.rehearsal != nil {
+		services = append(services, func() error { return s.broker.Serve(tls.NewListener(s.amqps, s.config)) })
+	}
+	failed := make(chan error, len(services))
+	for _, serve := range services {
+		go func() { failed <- serve() }()
+	}
 	err := f.announce(cmd.OutOrStdout(), s)
-	running := 2
+	running := len(services)
 	if err == nil {
 		select {
 		case <-cmd.Context().Done():
@@ -131,15 +169,7 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 			running--
 		}
 	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(cmd.Context()), closeTimeout)
-	defer cancel()
-	// What hangs on for longer is cut off; there is nobody to tell.
-	if server.Shutdown(ctx) != nil {
-		server.Close()
-	}
-	if s.broker.Shutdown(ctx) != nil {
-		s.broker.Close()
-	}
+	s.shutDown(cmd.Context(), sites)
 	for range running {
 		if e := <-failed; !errors.Is(e, http.ErrServerClosed) && !errors.Is(e, broker.ErrServerClosed) {
 			err = errors.Join(err, e)
@@ -148,24 +178,28 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 	return err
 }
 
-func (f *localFlags) listen(what string, port int) (net.Listener, error) {
-	l, err := net.Listen("tcp", net.JoinHostPort(f.host, strconv.Itoa(port)))
-	if err != nil {
-		return nil, fmt.Errorf("listen for %s: %w", what, err)
+// serveSite serves over TLS where there are certificates.
+func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
+	if s.rehearsal == nil {
+		return site.Serve(l)
 	}
-	return l, nil
+	site.TLSConfig = s.config
+	return site.ServeTLS(l, "", "")
 }
 
-func (f *localFlags) broker(p *process) (*broker.Server, error) {
-	var queues []broker.Queue
-	for _, name := range f.queues {
-		queues = append(queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount})
+// shutDown ends all services. What hangs on for longer is cut off; there is nobody
+// to tell.
+func (s *localServers) shutDown(ctx context.Context, sites []*http.Server) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
+	defer cancel()
+	for _, site := range sites {
+		if site.Shutdown(ctx) != nil {
+			site.Close()
+		}
 	}
-	s, err := broker.New(broker.Options{Queues: queues, Logger: p.log})
-	if err != nil {
-		return nil, usageError("%w", err)
+	if s.broker.Shutdown(ctx) != nil {
+		s.broker.Close()
 	}
-	return s, nil
 }
 
 func (f *localFlags) tenant(p *process, r *rehearsal) (*tenant.Tenant, error) {
@@ -210,11 +244,13 @@ func (f *localFlags) directory() ([]tenant.User, error) {
 type announcement struct {
 	ServiceBus string   `json:"servicebus"`
 	Graph      string   `json:"graph"`
+	Management string   `json:"management"`
 	AMQPPort   int      `json:"amqp_port"`
 	GraphPort  int      `json:"graph_port"`
 	Queues     []string `json:"queues"`
 	Users      int      `json:"users"`
 	// The rest is there with --tls.
+	AMQPSPort        int    `json:"amqps_port,omitempty"`
 	TenantID         string `json:"tenant_id,omitempty"`
 	ClientID         string `json:"client_id,omitempty"`
 	ClientSecretFile string `json:"client_secret_file,omitempty"`
@@ -222,22 +258,29 @@ type announcement struct {
 }
 
 func (f *localFlags) announce(w io.Writer, s localServers) error {
-	graph := s.graph.Addr().(*net.TCPAddr)
 	host := f.host
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
+	address := func(l net.Listener) string {
+		scheme := "http://"
+		if s.rehearsal != nil {
+			scheme = "https://"
+		}
+		return scheme + net.JoinHostPort(host, strconv.Itoa(port(l)))
+	}
 	a := announcement{
 		ServiceBus: s.broker.ConnectionString(),
-		Graph:      "http://" + net.JoinHostPort(host, strconv.Itoa(graph.Port)),
-		AMQPPort:   s.amqp.Addr().(*net.TCPAddr).Port,
-		GraphPort:  graph.Port,
-		Queues:     f.queues,
+		Graph:      address(s.graph),
+		Management: address(s.management),
+		AMQPPort:   port(s.amqp),
+		GraphPort:  port(s.graph),
+		Queues:     f.endpoint.names(),
 		Users:      len(s.tenant.Snapshot()),
 	}
 	more := ""
 	if s.rehearsal != nil {
-		a.Graph = "https" + strings.TrimPrefix(a.Graph, "http")
+		a.AMQPSPort = port(s.amqps)
 		a.TenantID, a.ClientID = s.tenant.ID(), s.clientID
 		a.ClientSecretFile, a.CAFile = s.secretFile, s.caFile
 		more = s.exports(a.Graph, a.TenantID)
@@ -246,12 +289,15 @@ func (f *localFlags) announce(w io.Writer, s localServers) error {
 		return json.NewEncoder(w).Encode(a)
 	}
 	_, err := fmt.Fprintf(w, `Service Bus  %s
+Management   %s
 Graph        %s  (%d users)
 
 In another terminal:
   export MUSTER_SERVICEBUS='%s' MUSTER_QUEUE=%s MUSTER_GRAPH=%s
 %s  muster load users.csv --tenant contoso.example
   muster worker
-`, a.ServiceBus, a.Graph, a.Users, a.ServiceBus, f.queues[0], a.Graph, more)
+`, a.ServiceBus, a.Management, a.Graph, a.Users, a.ServiceBus, a.Queues[0], a.Graph, more)
 	return err
 }
+
+func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }

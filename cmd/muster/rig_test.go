@@ -143,14 +143,16 @@ func (p *process) wait() int {
 type local struct {
 	*process
 	ServiceBus string `json:"servicebus"`
+	Management string `json:"management"`
 	Graph      string `json:"graph"`
+	AMQPSPort  int    `json:"amqps_port"`
 }
 
 // startLocal returns once both services listen.
 func startLocal(t testing.TB, args ...string) *local {
 	t.Helper()
 	r, w := io.Pipe()
-	l := &local{process: start(t, nil, w, append([]string{"local", "--amqp-port", "0", "--graph-port", "0", "--json"}, args...)...)}
+	l := &local{process: start(t, nil, w, append([]string{"local", "--amqp-port", "0", "--amqps-port", "0", "--management-port", "0", "--graph-port", "0", "--json"}, args...)...)}
 	go func() {
 		<-l.done
 		w.Close()

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/muster-mfa/muster/local/broker"
+)
+
+// endpointFlags say what the Service Bus endpoint of muster local is like.
+type endpointFlags struct {
+	amqpPort, amqpsPort, managementPort int
+
+	queues           []string
+	sessionQueues    []string
+	lockDuration     time.Duration
+	maxDeliveryCount int
+	keys             []string
+	acceptJWT, open  bool
+}
+
+func (f *endpointFlags) add(cmd *cobra.Command) {
+	fs := cmd.Flags()
+	fs.IntVar(&f.amqpPort, "amqp-port", 5672, "port of the Service Bus endpoint; 0 picks a free one")
+	fs.IntVar(&f.amqpsPort, "amqps-port", 5671, "with --tls: port of the endpoint over TLS; 0 picks a free one")
+	fs.IntVar(&f.managementPort, "management-port", 5300, "port of the endpoint's management API, and of AMQP over WebSocket; 0 picks a free one")
+	fs.StringArrayVar(&f.queues, "queue", []string{"commands"}, "name of a queue; may be repeated")
+	fs.StringArrayVar(&f.sessionQueues, "session-queue", nil, "name of a queue that requires sessions; may be repeated")
+	fs.DurationVar(&f.lockDuration, "lock-duration", time.Minute, "how long a received message is locked, at most 5m")
+	fs.IntVar(&f.maxDeliveryCount, "max-delivery-count", 10, "deliveries after which a message is dead-lettered")
+	fs.StringArrayVar(&f.keys, "key", nil, "shared access key, NAME:VALUE or NAME:VALUE:RIGHTS with Manage, Send, Listen joined by +; may be repeated; default: that of Microsoft's emulator")
+	fs.BoolVar(&f.acceptJWT, "accept-any-jwt", false, "take every token of Microsoft Entra ID, unverified; on loopback only")
+	fs.BoolVar(&f.open, "open", false, "ask for no token, and make a queue for every name, for plain AMQP tools; on loopback only")
+}
+
+// names lists the queues.
+func (f *endpointFlags) names() []string {
+	return append(append([]string(nil), f.queues...), f.sessionQueues...)
+}
+
+func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*broker.Server, error) {
+	if !loopback && (f.acceptJWT || f.open) {
+		return nil, usageError("--accept-any-jwt and --open let everybody in: they go with loopback only")
+	}
+	if len(f.keys) > 0 && onCommandLine(cmd, "key") {
+		p.log.Warn("the keys are readable by everybody on this machine while the command runs; use " + environmentName("key"))
+	}
+	o := broker.Options{Logger: p.log, AcceptJWT: f.acceptJWT, Open: f.open}
+	for _, name := range f.names() {
+		o.Queues = append(o.Queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount})
+	}
+	for i := range f.sessionQueues {
+		o.Queues[len(f.queues)+i].RequiresSession = true
+	}
+	for _, text := range f.keys {
+		key, err := parseKey(text)
+		if err != nil {
+			return nil, err
+		}
+		o.Keys = append(o.Keys, key)
+	}
+	s, err := broker.New(o)
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return s, nil
+}
+
+// parseKey reads a key of the command line. Its value may hold colons: only what
+// is rights is taken for rights.
+func parseKey(text string) (broker.Key, error) {
+	name, value, ok := strings.Cut(text, ":")
+	if !ok || name == "" || value == "" {
+		return broker.Key{}, usageError("a --key has the form NAME:VALUE or NAME:VALUE:RIGHTS")
+	}
+	k := broker.Key{Name: name, Value: value}
+	if i := strings.LastIndexByte(value, ':'); i > 0 {
+		if rights, err := broker.ParseRights(value[i+1:]); err == nil {
+			k.Value, k.Rights = value[:i], rights
+		}
+	}
+	return k, nil
+}
+
+// managementSite serves the management API, and AMQP over WebSocket beside it.
+func managementSite(s *broker.Server) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("/", s.ManagementHandler())
+	mux.Handle(broker.WebSocketPath, s.WebSocketHandler())
+	return mux
+}

@@ -62,7 +62,7 @@ func (p sysProperty) find(m *Message) (value, bool, error) {
 	if p.known == nil {
 		return value{}, false, failed("there is no system property '%s'", quoted(p.written))
 	}
-	v, found := m.system(p.known.name)
+	v, found := m.system(p.known)
 	return v, found, nil
 }
 

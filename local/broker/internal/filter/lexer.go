@@ -142,7 +142,7 @@ func (l *lexer) next() (token, error) {
 	return l.sign(finish)
 }
 
-// after returns the character after the next one, if that is a single byte.
+// after returns the character after the next one, which must be ASCII.
 func (l *lexer) after() rune {
 	r, _ := utf8.DecodeRuneInString(l.source[l.position+1:])
 	return r

@@ -7,7 +7,8 @@ type Message struct {
 	// System returns the value of a system property, and false when the message
 	// has none. It is asked by the names that SystemProperties lists, in that
 	// spelling. Values are of the Go types that stand for AMQP values (package wire),
-	// time.Time or time.Duration. A nil System has no properties.
+	// time.Time or time.Duration. It is called by every rule, so it should hand out values that
+	// are boxed already. A nil System has no properties.
 	System func(name string) (any, bool)
 	// Application holds the application properties; nil is none.
 	Application *Properties
@@ -90,14 +91,21 @@ func SystemProperties() []string {
 	return names
 }
 
-// system returns the value of a system property, null when the message has none.
-func (m *Message) system(name string) (value, bool) {
+// system returns the value of a system property, null when the message has none. A
+// property that holds text is given as text even if it came as another type, as AMQP allows for identifiers.
+func (m *Message) system(p *systemProperty) (value, bool) {
 	if m.System == nil {
 		return value{kind: kindNull}, false
 	}
-	v, found := m.System(name)
-	if !found || v == nil {
+	raw, found := m.System(p.name)
+	if !found || raw == nil {
 		return value{kind: kindNull}, false
 	}
-	return load(v), true
+	v := load(raw)
+	if p.settable == textTarget && v.kind != kindString {
+		if text, ok := v.string(); ok {
+			return textValue(text), true
+		}
+	}
+	return v, true
 }

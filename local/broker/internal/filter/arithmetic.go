@@ -51,9 +51,9 @@ func calculate(op byte, left, right value) (value, bool, error) {
 	result := value{kind: a.kind}
 	switch a.kind {
 	case kindUint64, kindUint32:
-		result.bits = calculateUnsigned(op, a.bits, b.bits)
+		result.bits = calculateWhole(op, a.bits, b.bits)
 	default:
-		result.bits = uint64(calculateSigned(op, a.integer(), b.integer()))
+		result.bits = uint64(calculateWhole(op, a.integer(), b.integer()))
 	}
 	return narrowed(result), true, nil
 }
@@ -83,21 +83,7 @@ func calculateReal(op byte, a, b float64) float64 {
 	return math.Mod(a, b)
 }
 
-func calculateSigned(op byte, a, b int64) int64 {
-	switch op {
-	case '+':
-		return a + b
-	case '-':
-		return a - b
-	case '*':
-		return a * b
-	case '/':
-		return a / b
-	}
-	return a % b
-}
-
-func calculateUnsigned(op byte, a, b uint64) uint64 {
+func calculateWhole[T int64 | uint64](op byte, a, b T) T {
 	switch op {
 	case '+':
 		return a + b
@@ -128,7 +114,7 @@ func shift(op byte, left, right value) (value, bool, error) {
 	if op != '+' && op != '-' {
 		return value{}, false, nil
 	}
-	ticks := calculateSigned(op, left.integer(), right.integer())
+	ticks := calculateWhole(op, left.integer(), right.integer())
 	switch {
 	case left.kind == kindTimeSpan && right.kind == kindTimeSpan,
 		left.kind == kindDateTime && right.kind == kindDateTime && op == '-':

@@ -18,7 +18,8 @@ type SyntaxError struct {
 }
 
 func (e *SyntaxError) Error() string {
-	return fmt.Sprintf("There was an error parsing the SQL expression.\n[Token line=%d, column=%d, Token in error= %s, Additional details= %s]",
+	return fmt.Sprintf("There was an error parsing the SQL expression.\n"+
+		"[Token line=%d, column=%d, Token in error= %s, Additional details= %s]",
 		e.Line, e.Column, e.Token, e.Reason)
 }
 

@@ -241,7 +241,8 @@ func (p *parser) propertyAfter(first token) (reference, error) {
 	case strings.EqualFold(first.text, "user"):
 		return newUserProperty(last.text), nil
 	}
-	return nil, first.refuse("the scope '%s' does not exist; there are sys and user, and a name with a dot is written in []", quoted(first.written))
+	return nil, first.refuse(
+		"the scope '%s' does not exist; there are sys and user, and a name with a dot is written in []", quoted(first.written))
 }
 
 // keywords are the names that must be delimited to be the name of a property.

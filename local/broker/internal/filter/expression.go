@@ -83,7 +83,12 @@ func (p namedProperty) find(m *Message) (value, bool, error) {
 	case name.kind != kindString:
 		return value{}, false, failed("function 'property' needs a name of type 'String', not '%v'", name.kind)
 	}
-	return propertyNamed(name.text).find(m)
+	property := propertyNamed(name.text)
+	if p, system := property.(sysProperty); system && p.known == nil {
+		// The name may come from the message, and is not for an error to tell.
+		return value{}, false, failed("there is no system property of the name that function 'property' was given")
+	}
+	return property.find(m)
 }
 
 func (p namedProperty) evaluate(m *Message) (value, error) {

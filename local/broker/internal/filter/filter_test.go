@@ -268,6 +268,20 @@ func TestFilterIsUsedByManyAtOnce(t *testing.T) {
 	wg.Wait()
 }
 
+// TestEvaluationErrorKeepsValuesToItself: what a message holds is in no error.
+func TestEvaluationErrorKeepsValuesToItself(t *testing.T) {
+	m := &Message{Application: NewProperties(wire.Map{{Key: "a", Value: "sys.secret"}, {Key: "b", Value: "secret"}})}
+	for _, expression := range []string{"p(a) = 1", "a = 1", "a - b = 1", "a + b > 1", "a LIKE 'x' ESCAPE b", "b LIKE b + '!' ESCAPE '!' AND a = 1"} {
+		f, err := ParseSQL(expression, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := f.Matches(m); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("%s: error %v", expression, err)
+		}
+	}
+}
+
 // TestStringsAreBounded: a message may not make a filter build long strings.
 func TestStringsAreBounded(t *testing.T) {
 	f, err := ParseSQL("a"+strings.Repeat("+a", 300)+" = 'x'", nil)

@@ -1,0 +1,89 @@
+package filter
+
+import (
+	"errors"
+	"testing"
+	"time"
+)
+
+// FuzzParse reads any text as a filter and as an action. Whatever is accepted is
+// evaluated; nothing may panic, take long, or fail with another error than documented.
+// The seeds are all expressions of the other tests.
+func FuzzParse(f *testing.F) {
+	for _, list := range [][]string{matchesAll, matchesNone} {
+		for _, expression := range list {
+			f.Add(expression)
+		}
+	}
+	for expression := range fails {
+		f.Add(expression)
+	}
+	for _, test := range refused {
+		f.Add(test.expression)
+	}
+	m := order1()
+	f.Fuzz(func(t *testing.T, expression string) {
+		started := time.Now()
+		parsed, err := ParseSQL(expression, given)
+		checkParse(t, parsed != nil, err)
+		if err == nil {
+			ok, err := parsed.Matches(m)
+			checkEvaluation(t, err)
+			if ok && err != nil {
+				t.Errorf("matches with error %v", err)
+			}
+		}
+		action, err := ParseAction(expression, given)
+		checkParse(t, action != nil, err)
+		if err == nil {
+			_, err := action.Apply(m)
+			checkEvaluation(t, err)
+		}
+		if took := time.Since(started); took > 5*time.Second {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func checkParse(t *testing.T, parsed bool, err error) {
+	t.Helper()
+	var syntax *SyntaxError
+	switch {
+	case parsed != (err == nil):
+		t.Errorf("parsed is %v with error %v", parsed, err)
+	case err != nil && !errors.As(err, &syntax):
+		t.Errorf("error of type %T: %v", err, err)
+	case err != nil && (syntax.Line < 1 || syntax.Column < 1 || syntax.Reason == ""):
+		t.Errorf("error without place or reason: %#v", syntax)
+	}
+}
+
+func checkEvaluation(t *testing.T, err error) {
+	t.Helper()
+	var evaluation *EvaluationError
+	if err != nil && !errors.As(err, &evaluation) {
+		t.Errorf("error of type %T: %v", err, err)
+	}
+}
+
+// FuzzLike compares LIKE with its reference for any text and pattern.
+func FuzzLike(f *testing.F) {
+	f.Add("blue", "b%e")
+	f.Add("a%b", "a!%_")
+	f.Add("aaaaaaaa", "%a%a_%a")
+	f.Add("é\u0301", "_%")
+	f.Fuzz(func(t *testing.T, text, patternText string) {
+		// The table is slow, and works on whole characters.
+		if len(text) > 200 || len(patternText) > 100 {
+			return
+		}
+		text, patternText = string([]rune(text)), string([]rune(patternText))
+		p, err := newPattern(patternText, '!')
+		if err != nil {
+			return
+		}
+		if got, want := p.matches(text), likeReference(text, patternText, '!'); got != want {
+			t.Errorf("%q LIKE %q = %v, want %v", text, patternText, got, want)
+		}
+	})
+}

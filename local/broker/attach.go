@@ -104,6 +104,9 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 	if l.address.deadLetter && !l.address.management {
 		return refuse(wire.CondNotAllowed, "messages can't be sent to a dead-letter queue")
 	}
+	if !l.address.management && l.entity != nil && l.entity.kind == kindSubscription {
+		return refuse(wire.CondNotAllowed, "messages can't be sent to a subscription; send them to its topic")
+	}
 	return l.open(StatusSendDisabled)
 }
 
@@ -145,6 +148,9 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	l.address = parseAddress(a.Source.Address)
 	if fault := l.admit(a.Source.Address, RightListen); fault != nil {
 		return fault
+	}
+	if !l.address.management && l.entity != nil && l.entity.kind == kindTopic {
+		return refuse(wire.CondNotAllowed, "messages can't be received from a topic; receive them from one of its subscriptions")
 	}
 	_, wants := a.Source.Filter.Get(keySessionFilter)
 	switch sessionful := !l.address.cbs && !l.address.management && l.sessionful(); {

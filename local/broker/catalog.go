@@ -31,11 +31,25 @@ func (c *catalog) find(path string) (*entity, bool) {
 	return e, ok
 }
 
-// all returns every entity, sorted by path.
-func (c *catalog) all() []*entity {
+// findKind returns the entity of a kind with a name in any case. The error is
+// ErrUnknownEntity.
+func (c *catalog) findKind(k kind, name string) (*entity, error) {
+	if e, ok := c.find(strings.ToLower(name)); ok && e.kind == k {
+		return e, nil
+	}
+	return nil, fmt.Errorf("%s %q: %w", k, name, ErrUnknownEntity)
+}
+
+// all returns every entity of these kinds, or of all kinds, sorted by path.
+func (c *catalog) all(kinds ...kind) []*entity {
 	c.mu.RLock()
 	defer c.mu.RUnlock()
-	return slices.SortedFunc(maps.Values(c.entities), func(a, b *entity) int { return strings.Compare(a.path, b.path) })
+	entities := slices.Collect(maps.Values(c.entities))
+	if len(kinds) > 0 {
+		entities = slices.DeleteFunc(entities, func(e *entity) bool { return !slices.Contains(kinds, e.kind) })
+	}
+	slices.SortFunc(entities, func(a, b *entity) int { return strings.Compare(a.path, b.path) })
+	return entities
 }
 
 // add puts an entity at its path.
@@ -50,13 +64,16 @@ func (c *catalog) add(e *entity) error {
 	return nil
 }
 
-// remove takes the entity at a folded path out.
-func (c *catalog) remove(path string) (*entity, bool) {
+// remove takes an entity out. It returns false when somebody else did.
+func (c *catalog) remove(e *entity) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	e, ok := c.entities[path]
+	path := strings.ToLower(e.path)
+	if c.entities[path] != e {
+		return false
+	}
 	delete(c.entities, path)
-	return e, ok
+	return true
 }
 
 // CreateQueue makes a queue. The error names every fault of the description, or
@@ -66,21 +83,24 @@ func (s *Server) CreateQueue(q Queue) error {
 	if faults := q.validate(); faults != nil {
 		return fmt.Errorf("create queue: %w", errors.Join(faults...))
 	}
-	return s.open(newEntity(s, q))
+	return s.open(newEntity(s, kindQueue, q))
 }
 
 // UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection and
 // its window can't change. If anything does, all links of the queue are detached,
 // as in Service Bus. The error names every fault, or is ErrUnknownEntity.
 func (s *Server) UpdateQueue(q Queue) error {
-	q = q.withDefaults()
-	faults := q.validate()
-	e, ok := s.catalog.find(strings.ToLower(q.Name))
-	if !ok {
-		return fmt.Errorf("update queue %q: %w", q.Name, ErrUnknownEntity)
+	e, err := s.catalog.findKind(kindQueue, q.Name)
+	if err != nil {
+		return fmt.Errorf("update %w", err)
 	}
-	if faults = append(faults, e.update(s, q)...); faults != nil {
-		return fmt.Errorf("update queue: %w", errors.Join(faults...))
+	return s.update(e, q)
+}
+
+func (s *Server) update(e *entity, q Queue) error {
+	q = q.withDefaults()
+	if faults := append(q.validate(), e.update(s, q)...); faults != nil {
+		return fmt.Errorf("update %s: %w", e.kind, errors.Join(faults...))
 	}
 	return nil
 }
@@ -88,8 +108,8 @@ func (s *Server) UpdateQueue(q Queue) error {
 // DeleteQueue ends a queue, its messages and its links. The error is nil or
 // ErrUnknownEntity.
 func (s *Server) DeleteQueue(name string) error {
-	e, ok := s.catalog.remove(strings.ToLower(name))
-	if !ok {
+	e, err := s.catalog.findKind(kindQueue, name)
+	if err != nil || !s.catalog.remove(e) {
 		return fmt.Errorf("delete queue %q: %w", name, ErrUnknownEntity)
 	}
 	e.end()

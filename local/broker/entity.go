@@ -10,9 +10,22 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
-// entity is a queue of the namespace.
+// kind is what an entity is. A topic is a queue that passes all messages on to its
+// subscriptions, and a subscription one that messages come to only from its topic.
+type kind int
+
+const (
+	kindQueue kind = iota
+	kindTopic
+	kindSubscription
+)
+
+func (k kind) String() string { return [...]string{"queue", "topic", "subscription"}[k] }
+
+// entity is a queue, a topic or a subscription of the namespace.
 type entity struct {
-	path  string // as configured
+	kind  kind
+	path  string // as configured; of a subscription, <topic>/Subscriptions/<name>
 	queue *queue.Queue
 	alarm chan struct{} // holds a token when a deadline has moved forward
 	stop  context.CancelFunc
@@ -23,18 +36,23 @@ type entity struct {
 	updated     time.Time      // guarded by mu
 	description Queue          // guarded by mu
 	links       map[*link]bool // guarded by mu; attached to any of its nodes
+
+	// sorted holds the subscriptions of a topic by name; it is guarded by mu, and
+	// replaced rather than changed. subscription is what only a subscription has.
+	sorted       []*entity
+	subscription *subscribed
 }
 
-func newEntity(s *Server, q Queue) *entity {
+func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
-	e := &entity{path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
+	e := &entity{kind: k, path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
 	e.queue = queue.New(e.config(s, q))
 	return e
 }
 
 // config is what the queue of an entity must be told.
 func (e *entity) config(s *Server, q Queue) queue.Config {
-	return queue.Config{
+	c := queue.Config{
 		LockDuration:      q.LockDuration,
 		MaxDeliveryCount:  q.MaxDeliveryCount,
 		DeadLetterExpired: q.DeadLetteringOnMessageExpiration,
@@ -45,6 +63,10 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo),
 		Alarm:             func() { signal(e.alarm) },
 	}
+	if e.kind == kindTopic {
+		c.Forward = e.publish
+	}
+	return c
 }
 
 // described returns what the entity is at the moment.
@@ -75,7 +97,7 @@ func (e *entity) update(s *Server, q Queue) []error {
 		return nil
 	case q.RequiresSession != old.RequiresSession || q.RequiresDuplicateDetection != old.RequiresDuplicateDetection ||
 		q.duplicateWindow() != old.duplicateWindow():
-		return []error{fmt.Errorf("queue %q: RequiresSession, RequiresDuplicateDetection and its window can't change", q.Name)}
+		return []error{fmt.Errorf("%s %q: RequiresSession, RequiresDuplicateDetection and its window can't change", e.kind, q.Name)}
 	}
 	e.description, e.updated = q, s.options.Now()
 	e.queue.Configure(s.options.Now(), e.config(s, q))

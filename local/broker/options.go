@@ -36,6 +36,8 @@ const (
 type Options struct {
 	// Queues are the entities that exist from the beginning.
 	Queues []Queue
+	// Topics are the topics that exist from the beginning.
+	Topics []Topic
 	// Logger takes what happens to connections and links. Message bodies, keys
 	// and tokens are never logged. Nil discards.
 	Logger *slog.Logger

@@ -52,7 +52,12 @@ func New(options Options) (*Server, error) {
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	for _, q := range options.Queues {
-		if err := s.open(newEntity(s, q)); err != nil {
+		if err := s.open(newEntity(s, kindQueue, q)); err != nil {
+			return nil, fmt.Errorf("broker options: %w", err)
+		}
+	}
+	for _, t := range options.Topics {
+		if err := s.CreateTopic(t); err != nil {
 			return nil, fmt.Errorf("broker options: %w", err)
 		}
 	}

@@ -41,18 +41,19 @@ func (tooManyHops) Error() string {
 // keep puts a message that could not be passed on into the dead-letter queue, as
 // a message of its own.
 func (q *Queue) keep(now time.Time, p passing, cause error) {
-	overlay := p.message.Overlay
+	item := Item{Payload: p.message.Payload, Overlay: p.message.Overlay, Hops: p.message.Hops}
 	if !p.dead {
 		reason := cause.Error()
 		if _, far := cause.(tooManyHops); far {
 			reason = ReasonHops
 		}
-		overlay = overlaid(overlay, map[string]any{PropertyReason: reason, PropertyDescription: cause.Error()})
+		q.Bury(now, item, reason, cause.Error())
+		return
 	}
 	q.enter(now)
 	defer q.leave()
 	q.lastSeq++
 	q.dead.enter(now)
 	defer q.dead.leave()
-	q.dead.admit(q.lastSeq, Item{Payload: p.message.Payload, Overlay: overlay, Hops: p.message.Hops}, now)
+	q.dead.admit(q.lastSeq, item, now)
 }

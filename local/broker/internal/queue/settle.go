@@ -119,6 +119,18 @@ func (q *Queue) giveBack(e *entry, now time.Time) {
 	}
 }
 
+// Bury puts a message that never joined the queue into its dead-letter queue.
+func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
+	q.enter(now)
+	defer q.leave()
+	q.lastSeq++
+	e := &entry{
+		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, payload: item.Payload, overlay: item.Overlay,
+	}
+	q.index.insert(e)
+	q.bury(e, now, reason, description)
+}
+
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
 func (q *Queue) bury(e *entry, now time.Time, reason, description string) {

@@ -1,0 +1,202 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/filter"
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+)
+
+// Topic describes a topic. What is sent to it goes to all its subscriptions that
+// want it.
+type Topic struct {
+	// Name is matched without regard to case. It may contain slashes.
+	Name string
+	// DefaultMessageTimeToLive, RequiresDuplicateDetection and its window, Status
+	// and UserMetadata are as in a Queue.
+	DefaultMessageTimeToLive            time.Duration
+	RequiresDuplicateDetection          bool
+	DuplicateDetectionHistoryTimeWindow time.Duration
+	Status                              Status
+	UserMetadata                        string
+	// Subscriptions are those that exist from the beginning.
+	Subscriptions []Subscription
+}
+
+// Subscription describes a subscription of a topic. Its messages are received
+// from <topic>/Subscriptions/<name> as from a queue; the fields of the same names
+// are as in a Queue.
+type Subscription struct {
+	Name                             string
+	LockDuration                     time.Duration
+	MaxDeliveryCount                 int
+	DeadLetteringOnMessageExpiration bool
+	DefaultMessageTimeToLive         time.Duration
+	RequiresSession                  bool
+	ForwardTo                        string
+	ForwardDeadLetteredMessagesTo    string
+	Status                           Status
+	UserMetadata                     string
+	// DeadLetteringOnFilterEvaluationExceptions puts a message for which a rule
+	// can't be evaluated into the dead-letter queue. Otherwise the rule does not
+	// match.
+	DeadLetteringOnFilterEvaluationExceptions bool
+	// Rules say which messages the subscription wants. With none of them there is
+	// one named $Default, which wants all.
+	Rules []Rule
+}
+
+// Rule describes a rule of a subscription. A message that meets one of the rules
+// without an action comes once; for each rule with an action that it meets, a copy
+// comes that the action has changed.
+type Rule struct {
+	Name string
+	// SQL is the filter, unless there is a Correlation. Without either, every
+	// message meets the rule.
+	SQL         string
+	Correlation *CorrelationFilter
+	// Action is SET and REMOVE statements; empty changes nothing.
+	Action string
+	// Parameters are the values of @name in SQL and Action.
+	Parameters map[string]any
+}
+
+// CorrelationFilter wants messages that have all the values that are set.
+type CorrelationFilter struct {
+	ContentType, CorrelationID, Label, MessageID, ReplyTo, ReplyToSessionID, SessionID, To *string
+	// Properties are values of application properties.
+	Properties map[string]any
+}
+
+const (
+	defaultRuleName = "$Default"
+	maxRuleName     = 50
+	subscriptions   = "/Subscriptions/"
+)
+
+// queue is the topic as the queue that takes what is sent. It keeps what is
+// scheduled, and passes on all else.
+func (t Topic) queue() Queue {
+	return Queue{
+		Name: t.Name, DefaultMessageTimeToLive: t.DefaultMessageTimeToLive, RequiresDuplicateDetection: t.RequiresDuplicateDetection,
+		DuplicateDetectionHistoryTimeWindow: t.DuplicateDetectionHistoryTimeWindow, Status: t.Status, UserMetadata: t.UserMetadata,
+	}
+}
+
+// queue is the subscription as a queue.
+func (d Subscription) queue(topic string) Queue {
+	return Queue{
+		Name: topic + subscriptions + d.Name, LockDuration: d.LockDuration, MaxDeliveryCount: d.MaxDeliveryCount,
+		DeadLetteringOnMessageExpiration: d.DeadLetteringOnMessageExpiration, DefaultMessageTimeToLive: d.DefaultMessageTimeToLive,
+		RequiresSession: d.RequiresSession, ForwardTo: d.ForwardTo, ForwardDeadLetteredMessagesTo: d.ForwardDeadLetteredMessagesTo,
+		Status: d.Status, UserMetadata: d.UserMetadata,
+	}
+}
+
+// rule is a rule that is ready to be asked.
+type rule struct {
+	description Rule
+	created     time.Time
+	filter      filter.Filter
+	action      *filter.Action // nil for none
+}
+
+func newRule(d Rule, now time.Time) (*rule, error) {
+	if d.Name == "" || len(d.Name) > maxRuleName || strings.ContainsAny(d.Name, "/\\?#@") {
+		return nil, fmt.Errorf("rule %q: the name must have 1 to %d characters, and none of / \\ ? # @", d.Name, maxRuleName)
+	}
+	r := &rule{description: d, created: now, filter: filter.True}
+	var err error
+	switch {
+	case d.Correlation != nil && d.SQL != "":
+		return nil, fmt.Errorf("rule %q: SQL and Correlation exclude each other", d.Name)
+	case d.Correlation != nil:
+		r.filter = filter.Correlation(*d.Correlation).Filter()
+	case d.SQL != "":
+		if r.filter, err = filter.ParseSQL(d.SQL, d.Parameters); err != nil {
+			return nil, fmt.Errorf("rule %q: %w", d.Name, err)
+		}
+	}
+	if d.Action != "" {
+		if r.action, err = filter.ParseAction(d.Action, d.Parameters); err != nil {
+			return nil, fmt.Errorf("rule %q: %w", d.Name, err)
+		}
+	}
+	return r, nil
+}
+
+// subscribed is what only a subscription has.
+type subscribed struct {
+	topic     *entity
+	name      string
+	buryFault bool             // DeadLetteringOnFilterEvaluationExceptions
+	rules     map[string]*rule // by folded name; never changed, only replaced
+}
+
+// rules returns the rules of a subscription, sorted by name.
+func (e *entity) rules() []*rule {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.SortedFunc(maps.Values(e.subscription.rules), func(a, b *rule) int {
+		return strings.Compare(strings.ToLower(a.description.Name), strings.ToLower(b.description.Name))
+	})
+}
+
+// publish returns what gives a message to the subscriptions of a topic.
+func (e *entity) publish(now time.Time, p queue.Passed) error {
+	m, err := newOffer(p, now)
+	if err != nil {
+		return err
+	}
+	for _, s := range e.subscriptions() {
+		s.offered(now, m)
+	}
+	return nil
+}
+
+// subscriptions returns those of a topic, sorted by name.
+func (e *entity) subscriptions() []*entity {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.sorted
+}
+
+// offered takes the copies of a message that the subscription wants.
+func (e *entity) offered(now time.Time, m *offer) {
+	plain := false
+	var fault error
+	for _, r := range e.rules() {
+		wanted, err := r.filter.Matches(&m.message)
+		fault = errors.Join(fault, err)
+		switch {
+		case !wanted:
+		case r.action == nil:
+			plain = true
+		default:
+			copied, err := m.changed(r)
+			if err != nil {
+				fault = errors.Join(fault, err)
+				continue
+			}
+			e.receive(now, copied)
+		}
+	}
+	switch {
+	case plain:
+		e.receive(now, m.item)
+	case fault != nil && e.subscription.buryFault:
+		e.queue.Bury(now, m.item, "FilterEvaluationException", fault.Error())
+	}
+}
+
+// receive enqueues a message that the subscription wants.
+func (e *entity) receive(now time.Time, item queue.Item) {
+	if _, err := e.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
+		e.queue.Bury(now, item, errSessionNull.Error(), errSessionNull.Error())
+	}
+}

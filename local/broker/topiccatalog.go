@@ -1,0 +1,203 @@
+package broker
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CreateTopic makes a topic with its subscriptions. The error names every fault
+// of the description, or is ErrEntityExists.
+func (s *Server) CreateTopic(t Topic) error {
+	q := t.queue().withDefaults()
+	faults := q.validate()
+	for _, d := range t.Subscriptions {
+		faults = append(faults, d.validate(t.Name)...)
+	}
+	if faults != nil {
+		return fmt.Errorf("create topic: %w", errors.Join(faults...))
+	}
+	if err := s.open(newEntity(s, kindTopic, q)); err != nil {
+		return err
+	}
+	for _, d := range t.Subscriptions {
+		if err := s.CreateSubscription(t.Name, d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// UpdateTopic changes a topic, and not its subscriptions, as UpdateQueue does a
+// queue.
+func (s *Server) UpdateTopic(t Topic) error {
+	e, err := s.catalog.findKind(kindTopic, t.Name)
+	if err != nil {
+		return fmt.Errorf("update %w", err)
+	}
+	return s.update(e, t.queue())
+}
+
+// DeleteTopic ends a topic and its subscriptions. The error is nil or
+// ErrUnknownEntity.
+func (s *Server) DeleteTopic(name string) error {
+	e, err := s.catalog.findKind(kindTopic, name)
+	if err != nil || !s.catalog.remove(e) {
+		return fmt.Errorf("delete topic %q: %w", name, ErrUnknownEntity)
+	}
+	e.end()
+	for _, sub := range e.subscriptions() {
+		if s.catalog.remove(sub) {
+			sub.end()
+		}
+	}
+	return nil
+}
+
+func (d Subscription) validate(topic string) []error {
+	faults := d.queue(topic).withDefaults().validate()
+	if d.Name == "" || len(d.Name) > maxRuleName || strings.Contains(d.Name, "/") {
+		faults = append(faults, fmt.Errorf("subscription %q: the name must have 1 to %d characters, and no slash", d.Name, maxRuleName))
+	}
+	_, err := newRules(d.Rules, time.Time{})
+	if err != nil {
+		faults = append(faults, fmt.Errorf("subscription %q: %w", d.Name, err))
+	}
+	return faults
+}
+
+// newRules makes the rules of a subscription ready.
+func newRules(descriptions []Rule, now time.Time) (map[string]*rule, error) {
+	if len(descriptions) == 0 {
+		descriptions = []Rule{{Name: defaultRuleName}}
+	}
+	rules := make(map[string]*rule, len(descriptions))
+	var faults []error
+	for _, d := range descriptions {
+		r, err := newRule(d, now)
+		folded := strings.ToLower(d.Name)
+		if rules[folded] != nil {
+			err = fmt.Errorf("rule %q: the name is used twice", d.Name)
+		}
+		faults = append(faults, err)
+		rules[folded] = r
+	}
+	return rules, errors.Join(faults...)
+}
+
+// CreateSubscription makes a subscription of a topic. The error names every fault
+// of the description, or is ErrUnknownEntity or ErrEntityExists.
+func (s *Server) CreateSubscription(topic string, d Subscription) error {
+	t, err := s.catalog.findKind(kindTopic, topic)
+	if err != nil {
+		return fmt.Errorf("create subscription of %w", err)
+	}
+	if faults := d.validate(t.path); faults != nil {
+		return fmt.Errorf("create subscription: %w", errors.Join(faults...))
+	}
+	rules, err := newRules(d.Rules, s.options.Now())
+	if err != nil {
+		return fmt.Errorf("create subscription: %w", err)
+	}
+	e := newEntity(s, kindSubscription, d.queue(t.path).withDefaults())
+	e.subscription = &subscribed{topic: t, name: d.Name, buryFault: d.DeadLetteringOnFilterEvaluationExceptions, rules: rules}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := s.open(e); err != nil {
+		return err
+	}
+	t.sorted = append(slices.Clone(t.sorted), e)
+	slices.SortFunc(t.sorted, func(a, b *entity) int { return strings.Compare(a.path, b.path) })
+	return nil
+}
+
+// UpdateSubscription changes a subscription, and not its rules, as UpdateQueue
+// does a queue.
+func (s *Server) UpdateSubscription(topic string, d Subscription) error {
+	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+d.Name)
+	if err != nil {
+		return fmt.Errorf("update %w", err)
+	}
+	e.mu.Lock()
+	e.subscription.buryFault = d.DeadLetteringOnFilterEvaluationExceptions
+	e.mu.Unlock()
+	return s.update(e, d.queue(topic))
+}
+
+// DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
+func (s *Server) DeleteSubscription(topic, name string) error {
+	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+name)
+	if err != nil || !s.catalog.remove(e) {
+		return fmt.Errorf("delete subscription %q: %w", name, ErrUnknownEntity)
+	}
+	t := e.subscription.topic
+	t.mu.Lock()
+	t.sorted = slices.DeleteFunc(slices.Clone(t.sorted), func(other *entity) bool { return other == e })
+	t.mu.Unlock()
+	e.end()
+	return nil
+}
+
+// CreateRule adds a rule to a subscription. The error says what is wrong with it,
+// or is ErrUnknownEntity or ErrEntityExists.
+func (s *Server) CreateRule(topic, subscription string, d Rule) error {
+	r, err := newRule(d, s.options.Now())
+	if err != nil {
+		return fmt.Errorf("create rule: %w", err)
+	}
+	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
+		folded := strings.ToLower(d.Name)
+		if rules[folded] != nil {
+			return fmt.Errorf("create rule %q: %w", d.Name, ErrEntityExists)
+		}
+		rules[folded] = r
+		return nil
+	})
+}
+
+// UpdateRule replaces a rule of a subscription. The error is as of CreateRule.
+func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
+	r, err := newRule(d, s.options.Now())
+	if err != nil {
+		return fmt.Errorf("update rule: %w", err)
+	}
+	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
+		folded := strings.ToLower(d.Name)
+		if rules[folded] == nil {
+			return fmt.Errorf("update rule %q: %w", d.Name, ErrUnknownEntity)
+		}
+		rules[folded] = r
+		return nil
+	})
+}
+
+// DeleteRule removes a rule from a subscription, which wants nothing by it any
+// more. The error is nil or ErrUnknownEntity.
+func (s *Server) DeleteRule(topic, subscription, name string) error {
+	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
+		folded := strings.ToLower(name)
+		if rules[folded] == nil {
+			return fmt.Errorf("delete rule %q: %w", name, ErrUnknownEntity)
+		}
+		delete(rules, folded)
+		return nil
+	})
+}
+
+func (s *Server) changeRules(topic, subscription string, change func(map[string]*rule) error) error {
+	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+subscription)
+	if err != nil {
+		return fmt.Errorf("change rules of %w", err)
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	rules := maps.Clone(e.subscription.rules)
+	if err := change(rules); err != nil {
+		return err
+	}
+	e.subscription.rules = rules
+	return nil
+}

@@ -48,7 +48,7 @@ A part that somebody has changed in the meantime makes the whole of it stay.
 	}
 	f.changeFlags.add(cmd)
 	f.queueFlags.add(cmd)
-	f.numbers.add(cmd, "%s number")
+	f.numbers.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.method, "default-method", "", "default method: push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms; a weaker one is accepted")
 	fs.StringVar(&f.until, "until", "", "when to set it back: a duration such as 8h, a time of day such as 17:30, or 2026-11-30T17:30:00Z")
@@ -66,9 +66,16 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 	if f.servicebus == "" && f.queue != "" && onCommandLine(cmd, "queue") {
 		return usageError("--queue needs --servicebus")
 	}
-	command := messages.Command{Phones: f.numbers.phones()}
+	phones, err := f.numbers.phones(cmd)
+	if err != nil {
+		return err
+	}
+	command := messages.Command{Phones: phones}
 	if f.method != "" {
 		command.DefaultMethod, command.DefaultMethodMode = messages.DefaultMethod(f.method), messages.DefaultModeForce
+	}
+	if len(command.Phones) == 0 && f.method == "" {
+		return usageError("say what to set for a while: --mobile, --alternate-mobile, --office or --default-method")
 	}
 	client, err := f.begin(cmd, p, user, &command)
 	if err != nil {
@@ -78,26 +85,36 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 	if err != nil {
 		return err
 	}
+	// From here on neither a terminal that is closed nor a reader of the output
+	// that has gone may leave a temporary factor without an end.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+	defer stop()
 	scheduled := back != nil && f.servicebus != ""
 	if scheduled {
 		if err := f.schedule(cmd, p, *back, until); err != nil {
 			return err
 		}
 	}
-	c, err := f.change(cmd.Context(), p, client, command)
-	if err != nil {
-		return err
+	c, err := f.change(ctx, p, client, command)
+	done := err == nil && c.done()
+	if err == nil {
+		err = f.tell(cmd, c, back, until)
 	}
-	if err := f.tell(cmd, c, back, until); err != nil {
-		return err
+	if err == nil && !done {
+		err = errPartly
 	}
 	switch {
-	case !c.done():
-		return errPartly
-	case back == nil || scheduled:
-		return nil
+	case back == nil, c != nil && !done && c.Result.Writes == 0:
+		return err
+	case scheduled && c == nil:
+		return fmt.Errorf("%w; what was changed by then is set back by a worker of queue %s at %s", err, f.queue, moment(until))
+	case scheduled:
+		return err
+	case done:
+		waitUntil(ctx, until)
 	}
-	return f.waitAndSetBack(cmd, p, client, *back, until)
+	return errors.Join(err, f.setBack(cmd, p, client, *back))
 }
 
 // planBack makes the command that sets back what this one is about to change,
@@ -119,51 +136,62 @@ func (f *temporaryFlags) planBack(ctx context.Context, client *graphclient.Clien
 	if len(c.Phones) > 0 && before.noPhones || c.DefaultMethod != "" && before.noSP {
 		return nil, fmt.Errorf("what the user has can't be read, and so not be set back: grant %s", before.missing[0].Permission)
 	}
-	back, err := before.wayBack(*c)
-	if back != nil {
-		back.User, back.Run = before.id(c.User), c.Run
+	back, expect, err := before.wayBack(*c)
+	if back == nil {
+		return nil, err
 	}
-	return back, err
+	for t, number := range back.Phones {
+		if number == messages.Remove {
+			continue
+		}
+		if _, err := f.workFlags.numbers().Parse(number, phone.Use(t)); err != nil {
+			return nil, fmt.Errorf("the %s number that the user has would be refused, and so can't be set back: %w", t, err)
+		}
+	}
+	back.User, back.Run = before.id(c.User), c.Run
+	// What is set back is what is replaced, also if somebody changes it just now.
+	c.Expect = expect
+	return back, nil
 }
 
 // wayBack is the command that leads from where c leads to what there is now, if
-// nothing else changes in between; nil where c changes nothing.
-func (s *userState) wayBack(c messages.Command) (*messages.Command, error) {
-	back := messages.Command{Tenant: c.Tenant, Expect: &messages.Expectation{}}
+// nothing else changes in between, and what there is now; nil where c changes
+// nothing.
+func (s *userState) wayBack(c messages.Command) (back *messages.Command, now *messages.Expectation, err error) {
+	back, now = &messages.Command{Tenant: c.Tenant, Expect: &messages.Expectation{}}, &messages.Expectation{}
 	is := make(map[messages.PhoneType]graphclient.PhoneMethod)
 	for _, m := range s.phones {
 		is[messages.PhoneType(m.Type)] = m
 	}
-	changes := false
 	for t, number := range c.Phones {
 		have, there := is[t]
 		switch {
 		case phone.IsMasked(have.Number):
-			return nil, errors.New("the number that the user has is shown only in part, and so can't be set back: sign in as an application, or with a more privileged role")
+			return nil, nil, errors.New("the number that the user has is shown only in part, and so can't be set back: sign in as an application, or with a more privileged role")
 		case there && phone.Equal(have.Number, number):
 			continue
 		}
-		if !changes {
-			back.Phones, back.Expect.Phones = make(messages.Phones), make(messages.Phones)
+		if back.Phones == nil {
+			back.Phones, back.Expect.Phones, now.Phones = make(messages.Phones), make(messages.Phones), make(messages.Phones)
 		}
-		changes = true
-		back.Phones[t], back.Expect.Phones[t] = have.Number, number // no number is messages.Remove
+		// No number is messages.Remove.
+		back.Phones[t], back.Expect.Phones[t], now.Phones[t] = have.Number, number, have.Number
 		if t == messages.Mobile && there {
 			// The tenant's policy may turn it on with any number that is written.
 			back.SMSSignIn = new(have.SMSSignInState == graphclient.SMSReady)
 		}
 	}
 	if w := c.DefaultMethod; w != "" && string(s.preferences.DefaultMethod) != string(w) {
-		changes = true
-		back.Expect.DefaultMethod = w
-		if d := s.preferences.DefaultMethod; d != "" {
-			back.DefaultMethod, back.DefaultMethodMode = messages.DefaultMethod(d), messages.DefaultModeForce
+		back.Expect.DefaultMethod, now.DefaultMethod = w, messages.DefaultNone
+		if d := messages.DefaultMethod(s.preferences.DefaultMethod); d != "" {
+			back.DefaultMethod, back.DefaultMethodMode = d, messages.DefaultModeForce
+			now.DefaultMethod = d
 		}
 	}
-	if !changes || len(back.Phones) == 0 && back.DefaultMethod == "" {
-		return nil, nil
+	if len(back.Phones) == 0 && back.DefaultMethod == "" {
+		return nil, nil, nil
 	}
-	return &back, nil
+	return back, now, nil
 }
 
 // schedule puts the command that sets it back into the queue, before anything is
@@ -183,40 +211,49 @@ func (f *temporaryFlags) schedule(cmd *cobra.Command, p *process, back messages.
 
 // tell says what was done and what is to come.
 func (f *temporaryFlags) tell(cmd *cobra.Command, c *changed, back *messages.Command, until time.Time) error {
+	ends := back != nil && (c.done() || c.Result.Writes > 0)
 	if f.asJSON {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
 			*changed
 			Until   *time.Time `json:"until,omitempty"`
 			SetBack string     `json:"setBackBy,omitempty"`
-		}{c, f.end(c, back, until), f.by(c, back)})
+		}{c, f.end(ends, c, until), f.by(ends)})
 	}
 	out := cmd.OutOrStdout()
-	if err := c.text(out); err != nil || !c.done() {
+	if err := c.text(out); err != nil {
 		return err
 	}
-	when := until.Format("2006-01-02 15:04:05 MST")
 	var err error
-	switch {
-	case back == nil:
+	if c.done() && c.event.Command.DefaultMethod != "" && c.state.preferences.DefaultMethod == "" {
+		_, err = fmt.Fprintln(out, "The default method stays: there was none before, and Microsoft Graph can't take one away.")
+	} else if c.done() && back == nil {
 		_, err = fmt.Fprintln(out, "There will be nothing to set back.")
+	}
+	switch {
+	case !ends:
 	case f.servicebus != "":
-		_, err = fmt.Fprintf(out, "A worker of queue %s sets it back at %s.\n", f.queue, when)
-	default:
-		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Set back at %s, or at once with Ctrl-C. Leave this running.\n", when)
+		_, err = fmt.Fprintf(out, "A worker of queue %s sets it back at %s.\n", f.queue, moment(until))
+	case c.done():
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Set back at %s, or at once with Ctrl-C. Leave this running.\n", moment(until))
 	}
 	return err
 }
 
-func (f *temporaryFlags) end(c *changed, back *messages.Command, until time.Time) *time.Time {
-	if back == nil || !c.done() {
+// moment is a time as a person reads it.
+func moment(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
+
+// end is when it is set back; at once, which is no time, where this process sets
+// back what was done in part.
+func (f *temporaryFlags) end(ends bool, c *changed, until time.Time) *time.Time {
+	if !ends || f.servicebus == "" && !c.done() {
 		return nil
 	}
 	return &until
 }
 
-func (f *temporaryFlags) by(c *changed, back *messages.Command) string {
+func (f *temporaryFlags) by(ends bool) string {
 	switch {
-	case back == nil || !c.done():
+	case !ends:
 		return ""
 	case f.servicebus != "":
 		return "queue"
@@ -224,14 +261,17 @@ func (f *temporaryFlags) by(c *changed, back *messages.Command) string {
 	return "this process"
 }
 
-// waitAndSetBack waits for the time or an interruption, whichever is first, and
-// sets back.
-func (f *temporaryFlags) waitAndSetBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command, until time.Time) error {
-	// A terminal that is closed must not leave the temporary factor behind.
-	waiting, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
-	waitUntil(waiting, until)
-	stop()
-	c, err := f.change(context.WithoutCancel(cmd.Context()), p, client, back)
+// setBack sets back, and tries again until it is done: a machine that has just
+// woken up may have no network yet. Only a second Ctrl-C, which ends the process,
+// or a user who is gone keeps the temporary factor where it is.
+func (f *temporaryFlags) setBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command) error {
+	ctx := context.WithoutCancel(cmd.Context())
+	c, err := f.change(ctx, p, client, back)
+	for wait := time.Second; err != nil && graphclient.KindOf(err) != graphclient.KindNotFound; wait = min(2*wait, 30*time.Second) {
+		fmt.Fprintf(cmd.ErrOrStderr(), "Not set back yet: %v. Trying again in %v; pressing Ctrl-C twice gives up and leaves it as it is.\n", err, wait)
+		waitUntil(ctx, time.Now().Add(wait))
+		c, err = f.change(ctx, p, client, back)
+	}
 	if err != nil {
 		return fmt.Errorf("set back: %w", err)
 	}

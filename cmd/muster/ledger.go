@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"text/tabwriter"
 	"time"
 
@@ -23,6 +24,8 @@ const ledgerKeyVariable = "MUSTER_LEDGER_KEY"
 // ledgerFlags say where the values before each change are kept.
 type ledgerFlags struct {
 	file, keyFile string
+	// failed, unless nil, is told when something can't be kept.
+	failed func()
 }
 
 func (l *ledgerFlags) add(cmd *cobra.Command) {
@@ -36,12 +39,15 @@ func (l *ledgerFlags) addKey(cmd *cobra.Command) {
 }
 
 // key reads the key from the file or from the environment.
-func (l *ledgerFlags) key() (ledger.Key, error) {
+func (l *ledgerFlags) key(p *process) (ledger.Key, error) {
 	text := os.Getenv(ledgerKeyVariable)
 	if l.keyFile != "" {
 		content, err := os.ReadFile(l.keyFile)
 		if err != nil {
 			return ledger.Key{}, fmt.Errorf("read ledger key: %w", err)
+		}
+		if info, err := os.Stat(l.keyFile); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			p.log.Warn("others on this machine may read the ledger's key: chmod 600 its file", "file", l.keyFile)
 		}
 		text = string(content)
 	}
@@ -60,7 +66,7 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 	if l.file == "" {
 		return nil, func(*error) {}, nil
 	}
-	key, err := l.key()
+	key, err := l.key(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +77,7 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 	if extent.Torn > 0 {
 		p.log.Warn("the ledger ended in an unfinished record, which was cut off; it stood for no change", "ledger", l.file, "bytes", extent.Torn)
 	}
-	return keeper{file}, func(err *error) {
+	return keeper{file, l.failed}, func(err *error) {
 		if e := file.Close(); *err == nil {
 			*err = e
 		}
@@ -79,10 +85,17 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 }
 
 // keeper writes a worker's changes into a ledger.
-type keeper struct{ file *ledger.File }
+type keeper struct {
+	file   *ledger.File
+	failed func()
+}
 
 func (k keeper) Keep(_ context.Context, c worker.Change) error {
-	return k.file.Append(newRecord(c, time.Now()))
+	err := k.file.Append(newRecord(c, time.Now()))
+	if err != nil && k.failed != nil {
+		k.failed()
+	}
+	return err
 }
 
 // newRecord says what the steps of a change are about to replace.
@@ -174,7 +187,7 @@ and no names are shown.
 ` + exitCodes,
 		Args: oneFile,
 		RunE: p.run(func(cmd *cobra.Command, args []string) error {
-			key, err := l.key()
+			key, err := l.key(p)
 			if err != nil {
 				return err
 			}

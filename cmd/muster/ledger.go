@@ -105,6 +105,7 @@ func newRecord(c worker.Change, now time.Time) ledger.Record {
 		Time: now.UTC(), CommandID: c.Event.ID, Tenant: command.Tenant, UserID: c.UserID,
 		Run: command.Run, Row: command.Row,
 	}
+	method := c.Before.Default
 	for _, s := range c.Steps {
 		switch s.Kind {
 		case worker.AddPhone, worker.ChangePhone, worker.DeletePhone:
@@ -120,13 +121,40 @@ func newRecord(c worker.Change, now time.Time) ledger.Record {
 			r.Before.SMSSignIn, r.After.SMSSignIn = signsIn(c.Before), &on
 		case worker.SetMFAState:
 			r.Before.PerUserMFAState, r.After.PerUserMFAState = new(string(c.Before.MFAState)), new(string(s.MFAState))
-		case worker.SetDefault:
-			r.Before.DefaultMethod, r.After.DefaultMethod = new(string(c.Before.Default)), new(string(s.Default))
 		case worker.DeleteAuthenticator:
 			r.Removed = append(r.Removed, s.MethodID)
 		}
+		if next, changes := defaultAfter(s, method); changes {
+			method = next
+			r.Before.DefaultMethod, r.After.DefaultMethod = new(string(c.Before.Default)), new(string(next))
+		}
 	}
 	return r
+}
+
+// defaultAfter is the default method once a step is taken, where that changes it:
+// with the last method it goes by itself.
+func defaultAfter(s worker.Step, now messages.DefaultMethod) (next messages.DefaultMethod, changes bool) {
+	switch s.Kind {
+	case worker.SetDefault:
+		return s.Default, true
+	case worker.DeletePhone:
+		return "", rests(now, s.Phone)
+	}
+	return now, false
+}
+
+// rests tells whether the default method is one of that phone.
+func rests(d messages.DefaultMethod, t messages.PhoneType) bool {
+	switch d {
+	case messages.DefaultSMS, messages.DefaultVoiceMobile:
+		return t == messages.Mobile
+	case messages.DefaultVoiceAlternateMobile:
+		return t == messages.AlternateMobile
+	case messages.DefaultVoiceOffice:
+		return t == messages.Office
+	}
+	return false
 }
 
 func setPhone(v *ledger.Values, t messages.PhoneType, number string) {

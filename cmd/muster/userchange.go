@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -130,6 +131,14 @@ func (f *changeFlags) change(ctx context.Context, p *process, client *graphclien
 // done tells whether Graph holds what was asked for.
 func (c *changed) done() bool {
 	return c.Result.Result == string(messages.Applied) || c.Result.Result == string(messages.Unchanged)
+}
+
+// leftAsIs tells that the command was refused before anything was changed. A
+// reply that was lost can have hidden a change from the worker, so what the user
+// has counts too.
+func (c *changed) leftAsIs() bool {
+	return c.Result.Result == string(messages.Refused) && c.Result.Writes == 0 &&
+		slices.Equal(newUserView(c.state, true).rows(), newUserView(c.after, true).rows())
 }
 
 // errNoAccess ends the command of a person whom the worker would let wait.

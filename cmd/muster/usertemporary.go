@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/signal"
 	"syscall"
 	"time"
@@ -97,6 +98,7 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 		}
 	}
 	c, err := f.change(ctx, p, client, command)
+	at := time.Now()
 	done := err == nil && c.done()
 	if err == nil {
 		err = f.tell(cmd, c, back, until)
@@ -105,7 +107,7 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 		err = errPartly
 	}
 	switch {
-	case back == nil, c != nil && !done && c.Result.Writes == 0:
+	case back == nil, c != nil && c.leftAsIs():
 		return err
 	case scheduled && c == nil:
 		return fmt.Errorf("%w; what was changed by then is set back by a worker of queue %s at %s", err, f.queue, moment(until))
@@ -114,7 +116,7 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 	case done:
 		waitUntil(ctx, until)
 	}
-	return errors.Join(err, f.setBack(cmd, p, client, *back))
+	return errors.Join(err, f.setBack(cmd, p, client, *back, at))
 }
 
 // planBack makes the command that sets back what this one is about to change,
@@ -261,16 +263,20 @@ func (f *temporaryFlags) by(ends bool) string {
 	return "this process"
 }
 
-// setBack sets back, and tries again until it is done: a machine that has just
-// woken up may have no network yet. Only a second Ctrl-C, which ends the process,
-// or a user who is gone keeps the temporary factor where it is.
-func (f *temporaryFlags) setBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command) error {
+// settled is how long after a write a reading may still show what was before.
+const settled = 6 * time.Second
+
+// setBack sets back what was changed at that time, and says so.
+func (f *temporaryFlags) setBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command, at time.Time) error {
 	ctx := context.WithoutCancel(cmd.Context())
-	c, err := f.change(ctx, p, client, back)
-	for wait := time.Second; err != nil && graphclient.KindOf(err) != graphclient.KindNotFound; wait = min(2*wait, 30*time.Second) {
-		fmt.Fprintf(cmd.ErrOrStderr(), "Not set back yet: %v. Trying again in %v; pressing Ctrl-C twice gives up and leaves it as it is.\n", err, wait)
-		waitUntil(ctx, time.Now().Add(wait))
-		c, err = f.change(ctx, p, client, back)
+	c, err := f.insist(ctx, cmd.ErrOrStderr(), p, client, back)
+	if parts := len(back.Phones) + min(len(back.DefaultMethod), 1); err == nil && c.Result.Writes < parts && time.Since(at) < settled {
+		// What it took for set back already may be a reading that lags.
+		waitUntil(ctx, at.Add(settled))
+		var again *changed
+		if again, err = f.insist(ctx, cmd.ErrOrStderr(), p, client, back); err == nil && (again.Result.Writes > 0 || c.Result.Writes == 0) {
+			c = again
+		}
 	}
 	if err != nil {
 		return fmt.Errorf("set back: %w", err)
@@ -285,6 +291,26 @@ func (f *temporaryFlags) setBack(cmd *cobra.Command, p *process, client *graphcl
 		return errPartly
 	}
 	return err
+}
+
+// insist carries out a command, and tries again until it could be: a machine that
+// has just woken up may have no network yet. Only a second Ctrl-C, which ends the
+// process, a user who is gone or a refusal ends it before.
+func (f *temporaryFlags) insist(ctx context.Context, say io.Writer, p *process, client *graphclient.Client, command messages.Command) (*changed, error) {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		c, err := f.change(ctx, p, client, command)
+		why := err
+		switch {
+		case graphclient.KindOf(err) == graphclient.KindNotFound:
+			return c, err
+		case err == nil && c.Result.Result != string(messages.Failed):
+			return c, nil
+		case err == nil:
+			why = errors.New(c.Result.Reason + ": " + c.Result.Detail)
+		}
+		fmt.Fprintf(say, "Not set back yet: %v. Trying again in %v; pressing Ctrl-C twice gives up and leaves it as it is.\n", why, wait)
+		waitUntil(ctx, time.Now().Add(wait))
+	}
 }
 
 // waitUntil returns at that time by the wall clock, also on a machine that slept,

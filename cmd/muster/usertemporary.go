@@ -56,27 +56,33 @@ A part that somebody has changed in the meantime makes the whole of it stay.
 	return cmd
 }
 
-func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (err error) {
+// wish is what was asked for, and until when.
+func (f *temporaryFlags) wish(cmd *cobra.Command) (command messages.Command, until time.Time, err error) {
 	if err := required(cmd, "tenant", "until"); err != nil {
-		return err
+		return command, until, err
 	}
-	until, err := parseUntil(f.until, time.Now())
-	if err != nil {
-		return usageError("%w", err)
+	if until, err = parseUntil(f.until, time.Now()); err != nil {
+		return command, until, usageError("%w", err)
 	}
 	if f.servicebus == "" && f.queue != "" && onCommandLine(cmd, "queue") {
-		return usageError("--queue needs --servicebus")
+		return command, until, usageError("--queue needs --servicebus")
 	}
-	phones, err := f.numbers.phones(cmd)
-	if err != nil {
-		return err
+	if command.Phones, err = f.numbers.phones(cmd); err != nil {
+		return command, until, err
 	}
-	command := messages.Command{Phones: phones}
 	if f.method != "" {
 		command.DefaultMethod, command.DefaultMethodMode = messages.DefaultMethod(f.method), messages.DefaultModeForce
 	}
 	if len(command.Phones) == 0 && f.method == "" {
-		return usageError("say what to set for a while: --mobile, --alternate-mobile, --office or --default-method")
+		return command, until, usageError("say what to set for a while: --mobile, --alternate-mobile, --office or --default-method")
+	}
+	return command, until, nil
+}
+
+func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) error {
+	command, until, err := f.wish(cmd)
+	if err != nil {
+		return err
 	}
 	client, err := f.begin(cmd, p, user, &command)
 	if err != nil {

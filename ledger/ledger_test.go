@@ -278,7 +278,7 @@ func TestManyWriteAtOnce(t *testing.T) {
 }
 
 func FuzzScan(f *testing.F) {
-	whole := content(f, write(f, 2))
+	whole := content(f, filepath.Join("testdata", "format1.ledger"))
 	f.Add(whole)
 	f.Add(whole[:len(whole)-9])
 	f.Add(append(slices.Clone(whole), make([]byte, 64)...))
@@ -294,4 +294,17 @@ func FuzzScan(f *testing.F) {
 			t.Errorf("%d bytes, and the extent accounts for %d and %d", len(raw), extent.Size, extent.Torn)
 		}
 	})
+}
+
+// A ledger that was written before stays readable: testdata/format1.ledger holds
+// three records, made with the key of 32 ones.
+func TestTheFormatStays(t *testing.T) {
+	name := filepath.Join("testdata", "format1.ledger")
+	got, extent, err := read(name, key)
+	if err != nil || extent.Torn != 0 {
+		t.Fatalf("%+v, error %v", extent, err)
+	}
+	if diff := cmp.Diff([]ledger.Record{record(0), record(1), record(2)}, got); diff != "" {
+		t.Error(diff)
+	}
 }

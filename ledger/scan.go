@@ -57,8 +57,8 @@ func (s *scanner) all(r io.Reader, k Key, each func(Record) error) (Extent, erro
 		return s.extent, err
 	}
 	for {
-		plain, err := s.next()
-		if err != nil || plain == nil {
+		plain, more, err := s.next()
+		if err != nil || !more {
 			return s.extent, err
 		}
 		var record Record
@@ -102,17 +102,18 @@ func (s *scanner) begin(k Key) error {
 	return nil
 }
 
-// next returns what the next frame holds, nil at the end.
-func (s *scanner) next() ([]byte, error) {
+// next returns what the next frame holds, which may be nothing, and whether there
+// was one.
+func (s *scanner) next() (plain []byte, more bool, err error) {
 	var prefix [prefixSize]byte
 	n, err := io.ReadFull(s.in, prefix[:])
 	if err != nil {
 		s.extent.Torn = int64(n)
-		return nil, ended(err, nil)
+		return nil, false, ended(err, nil)
 	}
 	size, ok := s.sealer.length(s.extent.Records+1, prefix[:])
 	if !ok {
-		return nil, s.zeros(prefix)
+		return nil, false, s.zeros(prefix)
 	}
 	if cap(s.frame) < size {
 		s.frame = make([]byte, size)
@@ -120,15 +121,15 @@ func (s *scanner) next() ([]byte, error) {
 	frame := s.frame[:size]
 	if n, err = io.ReadFull(s.in, frame); err != nil {
 		s.extent.Torn = int64(prefixSize + n)
-		return nil, ended(err, nil)
+		return nil, false, ended(err, nil)
 	}
-	plain, ok := s.sealer.open(s.extent.Records+1, frame)
+	plain, ok = s.sealer.open(s.extent.Records+1, frame)
 	if !ok {
-		return nil, s.unopened(size)
+		return nil, false, s.unopened(size)
 	}
 	s.extent.Records++
 	s.extent.Size += int64(prefixSize + size)
-	return plain, nil
+	return plain, true, nil
 }
 
 // zeros judges what is not the beginning of a frame. A file that was made longer

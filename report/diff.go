@@ -10,6 +10,8 @@ import (
 	"os"
 	"slices"
 	"strings"
+
+	"github.com/muster-mfa/muster/graphclient"
 )
 
 // Change is one thing about a user that differs from an earlier report.
@@ -161,7 +163,7 @@ func differences(before, now *Row) []Change {
 			{"mobilePhone", b.Mobile, n.Mobile}, {"alternateMobilePhone", b.AlternateMobile, n.AlternateMobile}, {"officePhone", b.Office, n.Office},
 		} {
 			if isMasked(p.before) || isMasked(p.now) {
-				p.before, p.now = mask(p.before), mask(p.now)
+				p.before, p.now = graphclient.MaskNumber(p.before), graphclient.MaskNumber(p.now)
 			}
 			compare(p.field, p.before, p.now, true)
 		}
@@ -195,7 +197,7 @@ func sameMethods(a, b []string) bool {
 	return slices.Equal(kinds(a), kinds(b))
 }
 
-func isMasked(number string) bool { return strings.Contains(number, "X") }
+func isMasked(number string) bool { return strings.ContainsAny(number, "*X") }
 
 func sortedList(values []string) string {
 	sorted := slices.Sorted(slices.Values(values))

@@ -3,7 +3,6 @@ package report
 import (
 	"slices"
 	"strings"
-	"unicode"
 
 	"github.com/muster-mfa/muster/graphclient"
 )
@@ -132,29 +131,9 @@ func phoneName(t graphclient.PhoneType) string {
 	return "mobilePhone"
 }
 
-// mask hides all but the country code and the last two digits: +1 XXXXXXXX00.
-// An extension goes too. What is masked already stays as it is.
-func mask(number string) string {
-	code, rest, spaced := strings.Cut(number, " ")
-	if !spaced {
-		code, rest = "", number
-	}
-	rest, _, _ = strings.Cut(rest, "x")
-	hidden := []rune(rest)
-	for i := range max(0, len(hidden)-2) {
-		if unicode.IsDigit(hidden[i]) {
-			hidden[i] = 'X'
-		}
-	}
-	if !spaced {
-		return string(hidden)
-	}
-	return code + " " + string(hidden)
-}
-
 func (p *Phones) masked() *Phones {
 	if p == nil {
 		return nil
 	}
-	return &Phones{Mobile: mask(p.Mobile), AlternateMobile: mask(p.AlternateMobile), Office: mask(p.Office)}
+	return &Phones{Mobile: graphclient.MaskNumber(p.Mobile), AlternateMobile: graphclient.MaskNumber(p.AlternateMobile), Office: graphclient.MaskNumber(p.Office)}
 }

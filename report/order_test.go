@@ -129,16 +129,6 @@ func TestRowsSurviveTheDisk(t *testing.T) {
 	}
 }
 
-func TestMask(t *testing.T) {
-	for number, want := range map[string]string{
-		"+1 2065550100": "+1 XXXXXXXX00", "+44 7700900123x45": "+44 XXXXXXXX23", "+1 XXXXXXXX00": "+1 XXXXXXXX00", "": "", "12": "12", "+12065550100": "+XXXXXXXXX00",
-	} {
-		if got := mask(number); got != want || mask(got) != want {
-			t.Errorf("mask(%q) = %q, want %q", number, got, want)
-		}
-	}
-}
-
 func TestStrength(t *testing.T) {
 	for want, lists := range map[Strength][][]string{
 		"":        {nil},

@@ -4,7 +4,6 @@ import (
 	"bufio"
 	"context"
 	"encoding/csv"
-	"encoding/json"
 	"fmt"
 	"iter"
 	"net/http/httptest"
@@ -195,13 +194,4 @@ func lines(t testing.TB, name string) int {
 	for s := bufio.NewScanner(f); s.Scan(); n++ {
 	}
 	return n
-}
-
-func decodeJSON(t testing.TB, raw string) map[string]any {
-	t.Helper()
-	var v map[string]any
-	if err := json.Unmarshal([]byte(raw), &v); err != nil {
-		t.Fatal(err)
-	}
-	return v
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"text/tabwriter"
 	"time"
 
@@ -23,6 +24,8 @@ const ledgerKeyVariable = "MUSTER_LEDGER_KEY"
 // ledgerFlags say where the values before each change are kept.
 type ledgerFlags struct {
 	file, keyFile string
+	// failed, unless nil, is told when something can't be kept.
+	failed func()
 }
 
 func (l *ledgerFlags) add(cmd *cobra.Command) {
@@ -36,12 +39,15 @@ func (l *ledgerFlags) addKey(cmd *cobra.Command) {
 }
 
 // key reads the key from the file or from the environment.
-func (l *ledgerFlags) key() (ledger.Key, error) {
+func (l *ledgerFlags) key(p *process) (ledger.Key, error) {
 	text := os.Getenv(ledgerKeyVariable)
 	if l.keyFile != "" {
 		content, err := os.ReadFile(l.keyFile)
 		if err != nil {
 			return ledger.Key{}, fmt.Errorf("read ledger key: %w", err)
+		}
+		if info, err := os.Stat(l.keyFile); err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o077 != 0 {
+			p.log.Warn("others on this machine may read the ledger's key: chmod 600 its file", "file", l.keyFile)
 		}
 		text = string(content)
 	}
@@ -60,7 +66,7 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 	if l.file == "" {
 		return nil, func(*error) {}, nil
 	}
-	key, err := l.key()
+	key, err := l.key(p)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -71,7 +77,7 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 	if extent.Torn > 0 {
 		p.log.Warn("the ledger ended in an unfinished record, which was cut off; it stood for no change", "ledger", l.file, "bytes", extent.Torn)
 	}
-	return keeper{file}, func(err *error) {
+	return keeper{file, l.failed}, func(err *error) {
 		if e := file.Close(); *err == nil {
 			*err = e
 		}
@@ -79,10 +85,17 @@ func (l *ledgerFlags) open(p *process) (worker.Ledger, func(*error), error) {
 }
 
 // keeper writes a worker's changes into a ledger.
-type keeper struct{ file *ledger.File }
+type keeper struct {
+	file   *ledger.File
+	failed func()
+}
 
 func (k keeper) Keep(_ context.Context, c worker.Change) error {
-	return k.file.Append(newRecord(c, time.Now()))
+	err := k.file.Append(newRecord(c, time.Now()))
+	if err != nil && k.failed != nil {
+		k.failed()
+	}
+	return err
 }
 
 // newRecord says what the steps of a change are about to replace.
@@ -92,6 +105,7 @@ func newRecord(c worker.Change, now time.Time) ledger.Record {
 		Time: now.UTC(), CommandID: c.Event.ID, Tenant: command.Tenant, UserID: c.UserID,
 		Run: command.Run, Row: command.Row,
 	}
+	method := c.Before.Default
 	for _, s := range c.Steps {
 		switch s.Kind {
 		case worker.AddPhone, worker.ChangePhone, worker.DeletePhone:
@@ -107,13 +121,40 @@ func newRecord(c worker.Change, now time.Time) ledger.Record {
 			r.Before.SMSSignIn, r.After.SMSSignIn = signsIn(c.Before), &on
 		case worker.SetMFAState:
 			r.Before.PerUserMFAState, r.After.PerUserMFAState = new(string(c.Before.MFAState)), new(string(s.MFAState))
-		case worker.SetDefault:
-			r.Before.DefaultMethod, r.After.DefaultMethod = new(string(c.Before.Default)), new(string(s.Default))
 		case worker.DeleteAuthenticator:
 			r.Removed = append(r.Removed, s.MethodID)
 		}
+		if next, changes := defaultAfter(s, method); changes {
+			method = next
+			r.Before.DefaultMethod, r.After.DefaultMethod = new(string(c.Before.Default)), new(string(next))
+		}
 	}
 	return r
+}
+
+// defaultAfter is the default method once a step is taken, where that changes it:
+// with the last method it goes by itself.
+func defaultAfter(s worker.Step, now messages.DefaultMethod) (next messages.DefaultMethod, changes bool) {
+	switch s.Kind {
+	case worker.SetDefault:
+		return s.Default, true
+	case worker.DeletePhone:
+		return "", rests(now, s.Phone)
+	}
+	return now, false
+}
+
+// rests tells whether the default method is one of that phone.
+func rests(d messages.DefaultMethod, t messages.PhoneType) bool {
+	switch d {
+	case messages.DefaultSMS, messages.DefaultVoiceMobile:
+		return t == messages.Mobile
+	case messages.DefaultVoiceAlternateMobile:
+		return t == messages.AlternateMobile
+	case messages.DefaultVoiceOffice:
+		return t == messages.Office
+	}
+	return false
 }
 
 func setPhone(v *ledger.Values, t messages.PhoneType, number string) {
@@ -174,7 +215,7 @@ and no names are shown.
 ` + exitCodes,
 		Args: oneFile,
 		RunE: p.run(func(cmd *cobra.Command, args []string) error {
-			key, err := l.key()
+			key, err := l.key(p)
 			if err != nil {
 				return err
 			}

@@ -34,7 +34,7 @@ func (f *fileFlags) add(cmd *cobra.Command) {
 	f.modeFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.tenant, "tenant", "", "the tenant of the file's users: its id or one of its domain names")
-	fs.StringVar(&f.run, "run", "", "id of this load, at most 64 characters; default: the file's name and the time")
+	fs.StringVar(&f.run, "run", "", "id of this load, at most 128 characters; default: the file's name and the time")
 	fs.StringVar(&f.rejects, "rejects", "", "write rejected rows to this file, to be mended and loaded again; default: FILE with .rejects before its ending")
 	fs.StringVar(&f.delimiter, "delimiter", "", "what separates cells: comma, semicolon, tab or pipe; default: found in the header")
 	fs.StringArrayVar(&f.ignore, "ignore-column", nil, "column that is not read; may be repeated")
@@ -193,7 +193,7 @@ func (f *fileFlags) fill(name string, now time.Time) {
 		base = "stdin"
 	}
 	if f.run == "" {
-		f.run = base[:min(len(base), 40)] + "-" + now.UTC().Format("20060102T150405Z")
+		f.run = shorten(base, 40) + "-" + now.UTC().Format("20060102T150405Z")
 	}
 	if f.rejects == "" {
 		f.rejects = base + ".rejects.csv"

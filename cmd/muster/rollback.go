@@ -1,11 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"os"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
@@ -51,7 +54,7 @@ rules refuse. With --dry-run nothing is written: the counts say what would be do
 	f.workFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.Lookup("ledger").Usage = "the ledger that was kept of the run; what the rollback replaces is kept in it too"
-	fs.StringVar(&f.run, "run", "", "id of the rollback as a run of its own, at most 64 characters; default: RUN, rollback and the time")
+	fs.StringVar(&f.run, "run", "", "id of the rollback as a run of its own, at most 128 characters; default: RUN, rollback and the time")
 	fs.BoolVar(&f.dryRun, "dry-run", false, "only count what would be done")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress bar")
 	fs.StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
@@ -66,11 +69,11 @@ func rollback(cmd *cobra.Command, p *process, run string, f *rollbackFlags) (err
 	if err := required(cmd, "ledger"); err != nil {
 		return err
 	}
-	way, err := f.wayBack(cmd.ErrOrStderr(), run)
+	way, err := f.wayBack(p, cmd.ErrOrStderr(), run)
 	if err != nil {
 		return err
 	}
-	if f.dryRun || len(way.events) == 0 {
+	if f.dryRun || way.commands == 0 {
 		return way.print(cmd.OutOrStdout(), run)
 	}
 	f.strictness = phone.Possible
@@ -84,11 +87,10 @@ func rollback(cmd *cobra.Command, p *process, run string, f *rollbackFlags) (err
 		return err
 	}
 	defer r.close(&err)
-	total := r.total(f.run, len(way.events), client, started)
-	if err = r.send(cmd.Context(), way.events...); err == nil {
-		err = r.work(cmd.Context(), f.say(cmd), len(way.events))
-		total = r.total(f.run, len(way.events), client, started)
+	if err = way.send(cmd.Context(), r); err == nil {
+		err = r.work(cmd.Context(), f.say(cmd), way.commands)
 	}
+	total := r.total(f.run, way.commands, client, started)
 	total.back = true
 	total.skip(reasonChangedSince)
 	err = errors.Join(err, total.print(cmd.OutOrStdout()), way.tellLost(cmd.OutOrStdout()))
@@ -109,19 +111,19 @@ func (f *rollbackFlags) say(cmd *cobra.Command) io.Writer {
 }
 
 // wayBack reads the ledger and makes the commands that take the run back.
-func (f *rollbackFlags) wayBack(say io.Writer, run string) (*wayBack, error) {
-	key, err := f.ledger.key()
+func (f *rollbackFlags) wayBack(p *process, say io.Writer, run string) (*wayBack, error) {
+	key, err := f.ledger.key(p)
 	if err != nil {
 		return nil, err
 	}
 	now := time.Now().UTC()
 	if f.run == "" {
-		f.run = run[:min(len(run), 37)] + "-rollback-" + now.Format("20060102T150405Z")
+		f.run = shorten(run, 37) + "-rollback-" + now.Format("20060102T150405Z")
 	}
-	var changes ledger.Changes
+	w := &wayBack{run: f.run, now: now}
 	extent, err := ledger.ReadFile(f.ledger.file, key, func(r ledger.Record) error {
 		if r.Run == run {
-			changes.Add(r)
+			w.changes.Add(r)
 		}
 		return nil
 	})
@@ -132,39 +134,84 @@ func (f *rollbackFlags) wayBack(say io.Writer, run string) (*wayBack, error) {
 		return nil, err
 	}
 	tellTorn(say, extent)
-	if changes.Len() == 0 {
+	if w.changes.Len() == 0 {
 		return nil, fmt.Errorf("the ledger holds no change by a run %q; muster ledger show lists its runs", run)
 	}
-	w := &wayBack{users: changes.Len()}
-	for c := range changes.All() {
-		w.add(c, f.run, now)
-	}
-	if len(w.events) > 0 {
-		if _, err := w.events[0].Structured(); err != nil {
-			return nil, usageError("%w", err)
+	for e, c := range w.events() {
+		if w.commands == 0 {
+			if _, err := e.Structured(); err != nil {
+				return nil, usageError("%w", err)
+			}
 		}
+		w.commands++
+		w.count(e.Command, c)
+	}
+	for c := range w.changes.All() {
+		w.countLost(c)
 	}
 	return w, nil
 }
 
+// shorten cuts off what is behind so many bytes, and no character in two.
+func shorten(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
+}
+
 // wayBack is what takes a run back, and what of it can't be taken back.
 type wayBack struct {
-	events []messages.Event
-	users  int
+	run      string // that the commands belong to
+	now      time.Time
+	changes  ledger.Changes
+	commands int
 	// Parts to set back.
 	set, removed, smsSignIn, mfaState, defaultMethod int
 	// What has no way back.
-	registrations, firstDefaults int
+	registrations, firstDefaults, lostDefaults int
 }
 
-// add makes the command that takes one user's changes back.
-func (w *wayBack) add(c ledger.Change, run string, now time.Time) {
-	w.registrations += len(c.Removed)
-	command, none := goBack(c)
-	if none {
-		w.firstDefaults++
+// events are the commands that take the changes back, each made anew as it is
+// asked for: a million of them at once would take gigabytes.
+func (w *wayBack) events() iter.Seq2[messages.Event, ledger.Change] {
+	return func(yield func(messages.Event, ledger.Change) bool) {
+		for c := range w.changes.All() {
+			command := goBack(c)
+			if len(command.Phones) == 0 && command.SMSSignIn == nil && command.PerUserMFAState == "" && command.DefaultMethod == "" {
+				continue
+			}
+			command.Run, command.Row = w.run, c.Row
+			if !yield(messages.Event{ID: uuid.NewString(), Source: eventSource, Time: w.now, Command: command}, c) {
+				return
+			}
+		}
 	}
-	command.Run, command.Row = run, c.Row
+}
+
+// chunk is how many events are made before they are sent.
+const chunk = 1000
+
+// send puts all commands on the road and forgets the changes.
+func (w *wayBack) send(ctx context.Context, r *road) error {
+	events := make([]messages.Event, 0, chunk)
+	for e := range w.events() {
+		if events = append(events, e); len(events) == chunk {
+			if err := r.send(ctx, events...); err != nil {
+				return err
+			}
+			events = events[:0]
+		}
+	}
+	w.changes = ledger.Changes{}
+	return r.send(ctx, events...)
+}
+
+// count counts the parts that a command sets back.
+func (w *wayBack) count(command messages.Command, c ledger.Change) {
 	for _, number := range command.Phones {
 		if number == messages.Remove {
 			w.removed++
@@ -172,7 +219,6 @@ func (w *wayBack) add(c ledger.Change, run string, now time.Time) {
 			w.set++
 		}
 	}
-	wants := len(command.Phones) > 0
 	for _, part := range []struct {
 		wanted bool
 		count  *int
@@ -183,19 +229,33 @@ func (w *wayBack) add(c ledger.Change, run string, now time.Time) {
 	} {
 		if part.wanted {
 			*part.count++
-			wants = true
 		}
-	}
-	if wants {
-		w.events = append(w.events, messages.Event{ID: uuid.NewString(), Source: eventSource, Time: now, Command: command})
 	}
 }
 
+// countLost counts what can't be set back.
+func (w *wayBack) countLost(c ledger.Change) {
+	w.registrations += len(c.Removed)
+	switch {
+	case lostDefault(c):
+		w.lostDefaults++
+	case c.Before.DefaultMethod != nil && *c.Before.DefaultMethod == "":
+		w.firstDefaults++
+	}
+}
+
+// lostDefault tells that the default method was one of Microsoft Authenticator
+// and went together with registrations: the rest of the user is taken back
+// without it.
+func lostDefault(c ledger.Change) bool {
+	d := c.Before.DefaultMethod
+	return len(c.Removed) > 0 && d != nil && *d == string(messages.DefaultPush)
+}
+
 // goBack is the command that sets what was there before, if everything is still
-// as the run left it. It also tells whether there was no default method before,
-// which can't be set.
-func goBack(c ledger.Change) (command messages.Command, noDefault bool) {
-	command = messages.Command{Tenant: c.Tenant, User: c.UserID, Expect: expectation(c.After)}
+// as the run left it.
+func goBack(c ledger.Change) messages.Command {
+	command := messages.Command{Tenant: c.Tenant, User: c.UserID, Expect: expectation(c.After)}
 	before := c.Before
 	for t, number := range before.Phones {
 		if command.Phones == nil {
@@ -218,8 +278,7 @@ func goBack(c ledger.Change) (command messages.Command, noDefault bool) {
 	}
 	switch {
 	case before.DefaultMethod == nil:
-	case *before.DefaultMethod == "":
-		noDefault = true
+	case *before.DefaultMethod == "", lostDefault(c):
 		command.Expect.DefaultMethod = "" // whatever it is, it stays
 	default:
 		command.DefaultMethod = messages.DefaultMethod(*before.DefaultMethod)
@@ -228,7 +287,7 @@ func goBack(c ledger.Change) (command messages.Command, noDefault bool) {
 	if e := command.Expect; e.Phones == nil && e.SMSSignIn == nil && e.PerUserMFAState == "" && e.DefaultMethod == "" {
 		command.Expect = nil
 	}
-	return command, noDefault
+	return command
 }
 
 // expectation is what the user has if nobody has changed it since.
@@ -253,7 +312,7 @@ func expectation(after ledger.Values) *messages.Expectation {
 
 // print counts what would be done.
 func (w *wayBack) print(out io.Writer, run string) error {
-	fmt.Fprintf(out, "Taking run %s back would change up to %d users:\n\n", run, len(w.events))
+	fmt.Fprintf(out, "Taking run %s back would change up to %d users:\n\n", run, w.commands)
 	for _, line := range []struct {
 		n    int
 		what string
@@ -283,6 +342,10 @@ func (w *wayBack) tellLost(out io.Writer) error {
 	}
 	if w.firstDefaults > 0 {
 		_, e := fmt.Fprintf(out, "\n%d default methods stay: there was none before, and Microsoft Graph can't take one away.\n", w.firstDefaults)
+		err = errors.Join(err, e)
+	}
+	if w.lostDefaults > 0 {
+		_, e := fmt.Fprintf(out, "\n%d default methods stay: the Microsoft Authenticator registration behind the one before was removed.\n", w.lostDefaults)
 		err = errors.Join(err, e)
 	}
 	return err

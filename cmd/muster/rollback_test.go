@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -167,6 +168,59 @@ func TestTheLedgerNeedsItsKey(t *testing.T) {
 	if r := withKey("worker", "--until-empty", "--ledger", kept).expect(t, 0); !strings.Contains(r.stderr, "unfinished record") {
 		t.Errorf("a torn end is not told of by the worker: %s", r.stderr)
 	}
+}
+
+// A ledger that can't be written ends the command of a person at once, and
+// nothing is changed.
+func TestAFullLedgerEndsTheCommandOfAPerson(t *testing.T) {
+	t.Parallel()
+	l := startWith(t, adaAtHome)
+	env := append(l.env(fast...), newKey(t), "MUSTER_LEDGER="+filepath.Join(t.TempDir(), "ledger"))
+	for i := range 20 {
+		before := l.ada(t).Phones.Mobile
+		cmd := command(env, "user", "set", adaName, "--mobile", fictional(200+i))
+		// ulimit counts in blocks of 512 bytes, or in some shells of 1024.
+		cmd.Args = append([]string{"sh", "-c", `ulimit -f 2; exec "$@"`, "sh"}, cmd.Args...)
+		shell, err := exec.LookPath("sh")
+		if err != nil {
+			t.Skip("no shell to limit the size of files with")
+		}
+		cmd.Path = shell
+		said, err := cmd.CombinedOutput()
+		if err == nil {
+			continue
+		}
+		if code := cmd.ProcessState.ExitCode(); code != 1 || !strings.Contains(string(said), "can't be kept in the ledger") {
+			t.Errorf("exit code %d\n%s", code, said)
+		}
+		if got := l.ada(t).Phones.Mobile; got != before {
+			t.Errorf("the mobile is %s, want still %s", got, before)
+		}
+		return
+	}
+	t.Error("the ledger never became full")
+}
+
+// Where the registration behind the default method is gone for good, everything
+// else is taken back. The name of the run is in letters of several bytes, and cut.
+func TestRollbackWithoutTheRegistration(t *testing.T) {
+	t.Parallel()
+	l := startWith(t, adaAtHome)
+	before := l.ada(t)
+	env := append(l.env(fast...), newKey(t), "MUSTER_LEDGER="+filepath.Join(t.TempDir(), "ledger"))
+	run := "r" + strings.Repeat("ü", 30)
+	file := writeFile(t, "users.csv", "user,mobile,DefaultMethod,DefaultMethodMode,RemoveAuthenticator\n"+adaName+",+1 206 555 0177,sms,force,all\n")
+	muster(t, env, "", "apply", file, "--run", run).expect(t, 0)
+	r := muster(t, env, "", "rollback", run).expect(t, 0)
+	for _, want := range []string{"1 Microsoft Authenticator registrations stay removed", "1 default methods stay: the Microsoft Authenticator", "Run rü"} {
+		if !strings.Contains(r.stdout, want) {
+			t.Errorf("the text does not hold %q:\n%s", want, r.stdout)
+		}
+	}
+	if got := l.ada(t); got.Phones != before.Phones || got.SMSSignIn != before.SMSSignIn || got.DefaultMethod != "sms" || len(got.Authenticator) != 0 {
+		t.Errorf("after the rollback: %+v", got)
+	}
+	muster(t, env, "", "apply", writeFile(t, strings.Repeat("ä", 60)+".csv", "user,mobile\n"+adaName+",+1 206 555 0178\n")).expect(t, 0)
 }
 
 // What has no way back is said.

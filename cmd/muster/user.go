@@ -62,14 +62,15 @@ type missingPart struct {
 
 // userState is what Microsoft Graph holds of one user, as far as it may be read.
 type userState struct {
-	user           graphclient.User
-	phones         []graphclient.PhoneMethod
-	authenticator  []graphclient.AuthenticatorMethod
-	others         []graphclient.Method
-	mfaState       graphclient.MFAState
-	preferences    graphclient.SignInPreferences
-	missing        []missingPart
-	noPhones, noSP bool // could not be read
+	user          graphclient.User
+	phones        []graphclient.PhoneMethod
+	authenticator []graphclient.AuthenticatorMethod
+	others        []graphclient.Method
+	mfaState      graphclient.MFAState
+	preferences   graphclient.SignInPreferences
+	missing       []missingPart
+	// What could not be read.
+	noPhones, noAuthenticator, noSP bool
 }
 
 // id is how the user is best addressed.
@@ -91,6 +92,7 @@ func readUser(ctx context.Context, dir *graphclient.Directory, user string) (*us
 		return nil, err
 	}
 	s.authenticator, err = dir.AuthenticatorMethods(ctx, id)
+	s.noAuthenticator = err != nil
 	if err := s.permit("Microsoft Authenticator registrations", "UserAuthMethod-MicrosoftAuthApp.Read.All", err); err != nil {
 		return nil, err
 	}
@@ -122,9 +124,14 @@ func (s *userState) permit(part, permission string, err error) error {
 		s.missing = append(s.missing, missingPart{part, permission, e.RequestID})
 		return nil
 	case graphclient.KindNotFound:
-		return fmt.Errorf("the tenant has no such user: %w", err)
+		return noSuchUser(err)
 	}
 	return err
+}
+
+// noSuchUser says how a user is found who may well be there.
+func noSuchUser(err error) error {
+	return fmt.Errorf("the tenant has no such user (the object id finds everybody; a guest's user principal name has #EXT# in it): %w", err)
 }
 
 // newUserEvent wraps the command of a person.

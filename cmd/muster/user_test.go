@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"syscall"
 	"testing"
 
 	"github.com/muster-mfa/muster/local/tenant"
@@ -199,74 +198,6 @@ func TestUserHistory(t *testing.T) {
 	l.post(t, http.MethodPost, "/_tenant/deny", `{"operation":"directoryAudits"}`)
 	if r := muster(t, l.env(fast...), "", "user", "history", adaName).expect(t, 1); !strings.Contains(r.stderr, "AuditLog.Read.All") {
 		t.Errorf("stderr: %s", r.stderr)
-	}
-}
-
-func TestUserTemporaryIsSetBackInTime(t *testing.T) {
-	t.Parallel()
-	l := startWith(t, adaAtHome)
-	before := l.ada(t)
-	r := muster(t, l.graphOnly(), "", "user", "temporary", adaName, "--office", "+1 206 555 0150", "--default-method", "voiceOffice", "--until", "1s").expect(t, 0)
-	if !strings.Contains(r.stdout, "Setting back:") || !strings.Contains(r.stdout, "voiceOffice") {
-		t.Errorf("stdout: %s", r.stdout)
-	}
-	if after := l.ada(t); after.Phones != before.Phones || after.DefaultMethod != before.DefaultMethod || l.stats(t).Writes != 4 {
-		t.Errorf("in the end %+v after %d writes, want what was before", after, l.stats(t).Writes)
-	}
-}
-
-// Ctrl-C, and a terminal that is closed, set back at once.
-func TestUserTemporaryIsSetBackWhenInterrupted(t *testing.T) {
-	t.Parallel()
-	l := startWith(t, adaAtHome)
-	for _, signal := range []os.Signal{os.Interrupt, syscall.SIGHUP} {
-		p := start(t, l.graphOnly(), nil, "user", "temporary", adaName, "--mobile", "+1 206 555 0107", "--until", "23h")
-		p.stderr.waitFor(t, "Leave this running")
-		if got := l.ada(t).Phones.Mobile; got != "+1 2065550107" {
-			t.Errorf("while it waits the mobile is %s", got)
-		}
-		p.cmd.Process.Signal(signal)
-		if code := p.wait(); code != 0 {
-			t.Errorf("exit code %d\n%s", code, p.stderr.String())
-		}
-		if u := l.ada(t); u.Phones.Mobile != "+1 2065550101" || !u.SMSSignIn {
-			t.Errorf("after %v: %+v", signal, u)
-		}
-	}
-}
-
-// With a queue, a worker sets it back: not before the time, and not where
-// somebody has changed it since.
-func TestUserTemporaryIsSetBackByAWorker(t *testing.T) {
-	t.Parallel()
-	l := startWith(t, adaAtHome)
-	c := l.user(t, 0, "temporary", "--mobile", "+1 206 555 0107", "--until", "2s")
-	if c.Result.Result != "applied" || c.Until == "" {
-		t.Errorf("%+v", c)
-	}
-	muster(t, l.env(fast...), "", "worker", "--until-empty").expect(t, 0) // waits for what is scheduled
-	if u := l.ada(t); u.Phones.Mobile != "+1 2065550101" || !u.SMSSignIn {
-		t.Errorf("after the time: %+v", u)
-	}
-	l.user(t, 0, "temporary", "--mobile", "+1 206 555 0107", "--until", "2s")
-	l.user(t, 0, "set", "--mobile", "+1 206 555 0133")
-	muster(t, l.env(fast...), "", "worker", "--until-empty").expect(t, 0)
-	if got := l.ada(t).Phones.Mobile; got != "+1 2065550133" {
-		t.Errorf("the mobile that was set in between is now %s", got)
-	}
-	if got := l.deadLetters(t); got["ChangedSince"] != 1 {
-		t.Errorf("dead letters %v, want one with ChangedSince", got)
-	}
-}
-
-// Where what is there can't be read it could not be set back, so nothing is set.
-func TestUserTemporaryNeedsToReadWhatItReplaces(t *testing.T) {
-	t.Parallel()
-	l := startWith(t, adaAtHome)
-	l.post(t, http.MethodPost, "/_tenant/deny", `{"operation":"phoneMethods.list"}`)
-	r := muster(t, l.env(fast...), "", "user", "temporary", adaName, "--mobile", "+1 206 555 0107", "--until", "1h").expect(t, 1)
-	if !strings.Contains(r.stderr, "UserAuthMethod-Phone.Read.All") || l.stats(t).Writes != 0 {
-		t.Errorf("%d writes, stderr: %s", l.stats(t).Writes, r.stderr)
 	}
 }
 

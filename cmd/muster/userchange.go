@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"sync"
 	"text/tabwriter"
@@ -114,6 +115,9 @@ func (f *changeFlags) change(ctx context.Context, p *process, client *graphclien
 		return nil, err
 	}
 	c.Result = newResultView(outcome)
+	if about := refusedNumbers(command.Phones, f.numbers(), outcome.Reason); about != "" {
+		c.Result.Detail = about
+	}
 	var shows bool
 	c.after, shows, err = readChanged(ctx, dir, command, outcome)
 	if err != nil {
@@ -129,16 +133,29 @@ func (c *changed) done() bool {
 	return c.Result.Result == string(messages.Applied) || c.Result.Result == string(messages.Unchanged)
 }
 
+// leftAsIs tells that the command was refused before anything was changed. A
+// reply that was lost can have hidden a change from the worker, so what the user
+// has counts too.
+func (c *changed) leftAsIs() bool {
+	return c.Result.Result == string(messages.Refused) && c.Result.Writes == 0 &&
+		slices.Equal(newUserView(c.state, true).rows(), newUserView(c.after, true).rows())
+}
+
 // errNoAccess ends the command of a person whom the worker would let wait.
 var errNoAccess = errors.New("the application may not do that; the line above says what it lacks")
 
+// errNotKept ends it where the worker would wait for room in the ledger.
+var errNotKept = errors.New("what the user has can't be kept in the ledger, and so nothing is changed; the line above says why")
+
 // carryOut brings one event down the road and returns its outcome. A worker
-// waits where the application lacks a permission; a person is told at once.
+// waits where the application lacks a permission, or the ledger can't be written;
+// a person is told at once.
 func (f *changeFlags) carryOut(ctx context.Context, p *process, client *graphclient.Client, e messages.Event) (outcome messages.Outcome, err error) {
 	var mu sync.Mutex
 	var got *messages.Outcome
 	working, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
+	f.ledger.failed = func() { cancel(errNotKept) }
 	r, err := f.openRoad(ctx, p.quiet(), client, func(o messages.Outcome) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -326,6 +343,10 @@ func (c *changed) tellResult(w io.Writer) error {
 	case messages.Applied:
 		fmt.Fprintf(w, "Applied: Microsoft Graph was changed (%s).\n", plural(r.Writes, "write"))
 	case messages.Unchanged:
+		if len(r.Warnings) > 0 {
+			fmt.Fprintln(w, "Unchanged: nothing was written.")
+			break
+		}
 		fmt.Fprintln(w, "Unchanged: it is so already; nothing was written.")
 	case messages.Refused:
 		fmt.Fprintf(w, "Refused: %s\n  %s\n", r.Reason, r.Detail)
@@ -336,13 +357,13 @@ func (c *changed) tellResult(w io.Writer) error {
 		fmt.Fprintf(w, "By then something had been changed (%s).\n", plural(r.Writes, "write"))
 	}
 	for _, code := range r.Warnings {
-		fmt.Fprintf(w, "Warning: %s (docs/reasons.md)\n", code)
+		fmt.Fprintf(w, "Warning: %s\n  %s\n", code, warningInWords(code, c.event.Command))
 	}
 	if r.Lagging {
 		fmt.Fprintln(w, "Microsoft Graph does not show all of it yet: reads can lag behind writes. Look again with muster user show.")
 	}
-	if c.After.SystemPreferred != nil && *c.After.SystemPreferred && c.event.Command.DefaultMethod != "" {
-		fmt.Fprintln(w, "System-preferred authentication is on for this user: sign-in passes over the default method.")
+	for _, asked := range c.notThere() {
+		fmt.Fprintf(w, "The user had no Authenticator registration %q.\n", asked)
 	}
 	if c.Run != "" && r.Writes > 0 {
 		fmt.Fprintf(w, "In the ledger as run %s.\n", c.Run)

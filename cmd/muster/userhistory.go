@@ -62,7 +62,7 @@ func history(cmd *cobra.Command, p *process, user string, f *historyFlags) error
 	dir := client.Directory(f.tenant)
 	who, err := dir.User(cmd.Context(), user)
 	if graphclient.KindOf(err) == graphclient.KindNotFound {
-		return fmt.Errorf("the tenant has no such user: %w", err)
+		return noSuchUser(err)
 	}
 	if err != nil {
 		return explain(err, "User.Read.All")

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,20 +18,26 @@ the values before are kept, for muster rollback.
 // numbersOf are numbers given as flags, per type.
 type numbersOf map[messages.PhoneType]*string
 
-func (n numbersOf) add(cmd *cobra.Command, what string) {
-	for _, t := range []struct {
-		kind       messages.PhoneType
-		flag, name string
-	}{{messages.Mobile, "mobile", "mobile"}, {messages.AlternateMobile, "alternate-mobile", "alternate mobile"}, {messages.Office, "office", "office"}} {
-		n[t.kind] = cmd.Flags().String(t.flag, "", fmt.Sprintf(what, t.name))
+// numberFlags are the flags for numbers.
+var numberFlags = map[messages.PhoneType]string{
+	messages.Mobile: "mobile", messages.AlternateMobile: "alternate-mobile", messages.Office: "office",
+}
+
+func (n numbersOf) add(cmd *cobra.Command) {
+	for t, name := range numberFlags {
+		n[t] = cmd.Flags().String(name, "", strings.ReplaceAll(name, "-", " ")+" number")
 	}
 }
 
-// phones are the numbers that were given.
-func (n numbersOf) phones() messages.Phones {
+// phones are the numbers that were given. An empty one on the command line, as a
+// script gives that found none, is a fault and no wish.
+func (n numbersOf) phones(cmd *cobra.Command) (messages.Phones, error) {
 	var phones messages.Phones
 	for t, number := range n {
 		if *number == "" {
+			if name := numberFlags[t]; onCommandLine(cmd, name) {
+				return nil, usageError("--%s is empty: give a number; muster user remove takes one away", name)
+			}
 			continue
 		}
 		if phones == nil {
@@ -40,7 +45,7 @@ func (n numbersOf) phones() messages.Phones {
 		}
 		phones[t] = *number
 	}
-	return phones
+	return phones, nil
 }
 
 func newUserSet(p *process) *cobra.Command {
@@ -56,7 +61,11 @@ func newUserSet(p *process) *cobra.Command {
 ` + changeHelp + exitCodes,
 		Args: oneUser(0, "one user, by object id or user principal name"),
 		RunE: p.run(func(cmd *cobra.Command, args []string) error {
-			c := messages.Command{Phones: numbers.phones(), PhoneMode: messages.PhoneMode(mode)}
+			phones, err := numbers.phones(cmd)
+			if err != nil {
+				return err
+			}
+			c := messages.Command{Phones: phones, PhoneMode: messages.PhoneMode(mode)}
 			switch sms {
 			case "":
 			case "on", "off":
@@ -64,11 +73,14 @@ func newUserSet(p *process) *cobra.Command {
 			default:
 				return usageError("--sms-sign-in is %q: use on or off", sms)
 			}
+			if len(c.Phones) == 0 && c.SMSSignIn == nil {
+				return usageError("say what to set: --mobile, --alternate-mobile, --office or --sms-sign-in")
+			}
 			return changeUser(cmd, p, args[0], &f, c)
 		}),
 	}
 	f.add(cmd)
-	numbers.add(cmd, "%s number")
+	numbers.add(cmd)
 	cmd.Flags().StringVar(&mode, "phone-mode", "", "ensure (the number is there in the end) or add-only (a number of the type that is there stays); default: ensure")
 	cmd.Flags().StringVar(&sms, "sms-sign-in", "", "SMS sign-in: on or off")
 	return cmd
@@ -104,6 +116,9 @@ would take its place is weaker, name that by --default-method.
 					c.Phones[t] = messages.Remove
 				}
 			}
+			if len(c.Phones) == 0 && !c.Authenticator.Removes() && registrations.RemoveOlderThanDays == 0 {
+				return usageError("say what to remove: --mobile, --alternate-mobile, --office, or Authenticator registrations")
+			}
 			if unprotected {
 				c.ProtectLastMethod = new(false)
 			}
@@ -137,7 +152,7 @@ for a user who has a method; both count as enabled.
 ` + changeHelp + exitCodes,
 		Args: oneUser(1, "a user and a state: disabled, enabled or enforced"),
 		RunE: p.run(func(cmd *cobra.Command, args []string) error {
-			return changeUser(cmd, p, args[0], &f, messages.Command{PerUserMFAState: messages.MFAState(args[1])})
+			return changeUser(cmd, p, args[0], &f, messages.Command{PerUserMFAState: messages.MFAState(strings.ToLower(args[1]))})
 		}),
 	}
 	f.add(cmd)

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"os/signal"
 	"syscall"
 	"time"
@@ -48,27 +49,40 @@ A part that somebody has changed in the meantime makes the whole of it stay.
 	}
 	f.changeFlags.add(cmd)
 	f.queueFlags.add(cmd)
-	f.numbers.add(cmd, "%s number")
+	f.numbers.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.method, "default-method", "", "default method: push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms; a weaker one is accepted")
 	fs.StringVar(&f.until, "until", "", "when to set it back: a duration such as 8h, a time of day such as 17:30, or 2026-11-30T17:30:00Z")
 	return cmd
 }
 
-func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (err error) {
+// wish is what was asked for, and until when.
+func (f *temporaryFlags) wish(cmd *cobra.Command) (command messages.Command, until time.Time, err error) {
 	if err := required(cmd, "tenant", "until"); err != nil {
-		return err
+		return command, until, err
 	}
-	until, err := parseUntil(f.until, time.Now())
-	if err != nil {
-		return usageError("%w", err)
+	if until, err = parseUntil(f.until, time.Now()); err != nil {
+		return command, until, usageError("%w", err)
 	}
 	if f.servicebus == "" && f.queue != "" && onCommandLine(cmd, "queue") {
-		return usageError("--queue needs --servicebus")
+		return command, until, usageError("--queue needs --servicebus")
 	}
-	command := messages.Command{Phones: f.numbers.phones()}
+	if command.Phones, err = f.numbers.phones(cmd); err != nil {
+		return command, until, err
+	}
 	if f.method != "" {
 		command.DefaultMethod, command.DefaultMethodMode = messages.DefaultMethod(f.method), messages.DefaultModeForce
+	}
+	if len(command.Phones) == 0 && f.method == "" {
+		return command, until, usageError("say what to set for a while: --mobile, --alternate-mobile, --office or --default-method")
+	}
+	return command, until, nil
+}
+
+func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) error {
+	command, until, err := f.wish(cmd)
+	if err != nil {
+		return err
 	}
 	client, err := f.begin(cmd, p, user, &command)
 	if err != nil {
@@ -78,26 +92,37 @@ func temporary(cmd *cobra.Command, p *process, user string, f *temporaryFlags) (
 	if err != nil {
 		return err
 	}
+	// From here on neither a terminal that is closed nor a reader of the output
+	// that has gone may leave a temporary factor without an end.
+	signal.Ignore(syscall.SIGPIPE)
+	ctx, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
+	defer stop()
 	scheduled := back != nil && f.servicebus != ""
 	if scheduled {
 		if err := f.schedule(cmd, p, *back, until); err != nil {
 			return err
 		}
 	}
-	c, err := f.change(cmd.Context(), p, client, command)
-	if err != nil {
-		return err
+	c, err := f.change(ctx, p, client, command)
+	at := time.Now()
+	done := err == nil && c.done()
+	if err == nil {
+		err = f.tell(cmd, c, back, until)
 	}
-	if err := f.tell(cmd, c, back, until); err != nil {
-		return err
+	if err == nil && !done {
+		err = errPartly
 	}
 	switch {
-	case !c.done():
-		return errPartly
-	case back == nil || scheduled:
-		return nil
+	case back == nil, c != nil && c.leftAsIs():
+		return err
+	case scheduled && c == nil:
+		return fmt.Errorf("%w; what was changed by then is set back by a worker of queue %s at %s", err, f.queue, moment(until))
+	case scheduled:
+		return err
+	case done:
+		waitUntil(ctx, until)
 	}
-	return f.waitAndSetBack(cmd, p, client, *back, until)
+	return errors.Join(err, f.setBack(cmd, p, client, *back, at))
 }
 
 // planBack makes the command that sets back what this one is about to change,
@@ -119,51 +144,62 @@ func (f *temporaryFlags) planBack(ctx context.Context, client *graphclient.Clien
 	if len(c.Phones) > 0 && before.noPhones || c.DefaultMethod != "" && before.noSP {
 		return nil, fmt.Errorf("what the user has can't be read, and so not be set back: grant %s", before.missing[0].Permission)
 	}
-	back, err := before.wayBack(*c)
-	if back != nil {
-		back.User, back.Run = before.id(c.User), c.Run
+	back, expect, err := before.wayBack(*c)
+	if back == nil {
+		return nil, err
 	}
-	return back, err
+	for t, number := range back.Phones {
+		if number == messages.Remove {
+			continue
+		}
+		if _, err := f.workFlags.numbers().Parse(number, phone.Use(t)); err != nil {
+			return nil, fmt.Errorf("the %s number that the user has would be refused, and so can't be set back: %w", t, err)
+		}
+	}
+	back.User, back.Run = before.id(c.User), c.Run
+	// What is set back is what is replaced, also if somebody changes it just now.
+	c.Expect = expect
+	return back, nil
 }
 
 // wayBack is the command that leads from where c leads to what there is now, if
-// nothing else changes in between; nil where c changes nothing.
-func (s *userState) wayBack(c messages.Command) (*messages.Command, error) {
-	back := messages.Command{Tenant: c.Tenant, Expect: &messages.Expectation{}}
+// nothing else changes in between, and what there is now; nil where c changes
+// nothing.
+func (s *userState) wayBack(c messages.Command) (back *messages.Command, now *messages.Expectation, err error) {
+	back, now = &messages.Command{Tenant: c.Tenant, Expect: &messages.Expectation{}}, &messages.Expectation{}
 	is := make(map[messages.PhoneType]graphclient.PhoneMethod)
 	for _, m := range s.phones {
 		is[messages.PhoneType(m.Type)] = m
 	}
-	changes := false
 	for t, number := range c.Phones {
 		have, there := is[t]
 		switch {
 		case phone.IsMasked(have.Number):
-			return nil, errors.New("the number that the user has is shown only in part, and so can't be set back: sign in as an application, or with a more privileged role")
+			return nil, nil, errors.New("the number that the user has is shown only in part, and so can't be set back: sign in as an application, or with a more privileged role")
 		case there && phone.Equal(have.Number, number):
 			continue
 		}
-		if !changes {
-			back.Phones, back.Expect.Phones = make(messages.Phones), make(messages.Phones)
+		if back.Phones == nil {
+			back.Phones, back.Expect.Phones, now.Phones = make(messages.Phones), make(messages.Phones), make(messages.Phones)
 		}
-		changes = true
-		back.Phones[t], back.Expect.Phones[t] = have.Number, number // no number is messages.Remove
+		// No number is messages.Remove.
+		back.Phones[t], back.Expect.Phones[t], now.Phones[t] = have.Number, number, have.Number
 		if t == messages.Mobile && there {
 			// The tenant's policy may turn it on with any number that is written.
 			back.SMSSignIn = new(have.SMSSignInState == graphclient.SMSReady)
 		}
 	}
 	if w := c.DefaultMethod; w != "" && string(s.preferences.DefaultMethod) != string(w) {
-		changes = true
-		back.Expect.DefaultMethod = w
-		if d := s.preferences.DefaultMethod; d != "" {
-			back.DefaultMethod, back.DefaultMethodMode = messages.DefaultMethod(d), messages.DefaultModeForce
+		back.Expect.DefaultMethod, now.DefaultMethod = w, messages.DefaultNone
+		if d := messages.DefaultMethod(s.preferences.DefaultMethod); d != "" {
+			back.DefaultMethod, back.DefaultMethodMode = d, messages.DefaultModeForce
+			now.DefaultMethod = d
 		}
 	}
-	if !changes || len(back.Phones) == 0 && back.DefaultMethod == "" {
-		return nil, nil
+	if len(back.Phones) == 0 && back.DefaultMethod == "" {
+		return nil, nil, nil
 	}
-	return &back, nil
+	return back, now, nil
 }
 
 // schedule puts the command that sets it back into the queue, before anything is
@@ -183,40 +219,49 @@ func (f *temporaryFlags) schedule(cmd *cobra.Command, p *process, back messages.
 
 // tell says what was done and what is to come.
 func (f *temporaryFlags) tell(cmd *cobra.Command, c *changed, back *messages.Command, until time.Time) error {
+	ends := back != nil && (c.done() || c.Result.Writes > 0)
 	if f.asJSON {
 		return json.NewEncoder(cmd.OutOrStdout()).Encode(struct {
 			*changed
 			Until   *time.Time `json:"until,omitempty"`
 			SetBack string     `json:"setBackBy,omitempty"`
-		}{c, f.end(c, back, until), f.by(c, back)})
+		}{c, f.end(ends, c, until), f.by(ends)})
 	}
 	out := cmd.OutOrStdout()
-	if err := c.text(out); err != nil || !c.done() {
+	if err := c.text(out); err != nil {
 		return err
 	}
-	when := until.Format("2006-01-02 15:04:05 MST")
 	var err error
-	switch {
-	case back == nil:
+	if c.done() && c.event.Command.DefaultMethod != "" && c.state.preferences.DefaultMethod == "" {
+		_, err = fmt.Fprintln(out, "The default method stays: there was none before, and Microsoft Graph can't take one away.")
+	} else if c.done() && back == nil {
 		_, err = fmt.Fprintln(out, "There will be nothing to set back.")
+	}
+	switch {
+	case !ends:
 	case f.servicebus != "":
-		_, err = fmt.Fprintf(out, "A worker of queue %s sets it back at %s.\n", f.queue, when)
-	default:
-		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Set back at %s, or at once with Ctrl-C. Leave this running.\n", when)
+		_, err = fmt.Fprintf(out, "A worker of queue %s sets it back at %s.\n", f.queue, moment(until))
+	case c.done():
+		_, err = fmt.Fprintf(cmd.ErrOrStderr(), "Set back at %s, or at once with Ctrl-C. Leave this running.\n", moment(until))
 	}
 	return err
 }
 
-func (f *temporaryFlags) end(c *changed, back *messages.Command, until time.Time) *time.Time {
-	if back == nil || !c.done() {
+// moment is a time as a person reads it.
+func moment(t time.Time) string { return t.Format("2006-01-02 15:04:05 MST") }
+
+// end is when it is set back; at once, which is no time, where this process sets
+// back what was done in part.
+func (f *temporaryFlags) end(ends bool, c *changed, until time.Time) *time.Time {
+	if !ends || f.servicebus == "" && !c.done() {
 		return nil
 	}
 	return &until
 }
 
-func (f *temporaryFlags) by(c *changed, back *messages.Command) string {
+func (f *temporaryFlags) by(ends bool) string {
 	switch {
-	case back == nil || !c.done():
+	case !ends:
 		return ""
 	case f.servicebus != "":
 		return "queue"
@@ -224,14 +269,21 @@ func (f *temporaryFlags) by(c *changed, back *messages.Command) string {
 	return "this process"
 }
 
-// waitAndSetBack waits for the time or an interruption, whichever is first, and
-// sets back.
-func (f *temporaryFlags) waitAndSetBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command, until time.Time) error {
-	// A terminal that is closed must not leave the temporary factor behind.
-	waiting, stop := signal.NotifyContext(cmd.Context(), syscall.SIGHUP)
-	waitUntil(waiting, until)
-	stop()
-	c, err := f.change(context.WithoutCancel(cmd.Context()), p, client, back)
+// settled is how long after a write a reading may still show what was before.
+const settled = 6 * time.Second
+
+// setBack sets back what was changed at that time, and says so.
+func (f *temporaryFlags) setBack(cmd *cobra.Command, p *process, client *graphclient.Client, back messages.Command, at time.Time) error {
+	ctx := context.WithoutCancel(cmd.Context())
+	c, err := f.insist(ctx, cmd.ErrOrStderr(), p, client, back)
+	if parts := len(back.Phones) + min(len(back.DefaultMethod), 1); err == nil && c.Result.Writes < parts && time.Since(at) < settled {
+		// What it took for set back already may be a reading that lags.
+		waitUntil(ctx, at.Add(settled))
+		var again *changed
+		if again, err = f.insist(ctx, cmd.ErrOrStderr(), p, client, back); err == nil && (again.Result.Writes > 0 || c.Result.Writes == 0) {
+			c = again
+		}
+	}
 	if err != nil {
 		return fmt.Errorf("set back: %w", err)
 	}
@@ -245,6 +297,26 @@ func (f *temporaryFlags) waitAndSetBack(cmd *cobra.Command, p *process, client *
 		return errPartly
 	}
 	return err
+}
+
+// insist carries out a command, and tries again until it could be: a machine that
+// has just woken up may have no network yet. Only a second Ctrl-C, which ends the
+// process, a user who is gone or a refusal ends it before.
+func (f *temporaryFlags) insist(ctx context.Context, say io.Writer, p *process, client *graphclient.Client, command messages.Command) (*changed, error) {
+	for wait := time.Second; ; wait = min(2*wait, 30*time.Second) {
+		c, err := f.change(ctx, p, client, command)
+		why := err
+		switch {
+		case graphclient.KindOf(err) == graphclient.KindNotFound:
+			return c, err
+		case err == nil && c.Result.Result != string(messages.Failed):
+			return c, nil
+		case err == nil:
+			why = errors.New(c.Result.Reason + ": " + c.Result.Detail)
+		}
+		fmt.Fprintf(say, "Not set back yet: %v. Trying again in %v; pressing Ctrl-C twice gives up and leaves it as it is.\n", why, wait)
+		waitUntil(ctx, time.Now().Add(wait))
+	}
 }
 
 // waitUntil returns at that time by the wall clock, also on a machine that slept,

@@ -63,7 +63,7 @@ func newUserView(s *userState, reveal bool) userView {
 	for _, m := range s.phones {
 		number := m.Number
 		if !reveal {
-			number = maskNumber(number)
+			number = graphclient.MaskNumber(number)
 		}
 		v.Phones = append(v.Phones, phoneView{string(m.Type), m.ID, number, string(m.SMSSignInState)})
 	}
@@ -78,20 +78,6 @@ func newUserView(s *userState, reveal bool) userView {
 	}
 	v.Missing = append(v.Missing, s.missing...)
 	return v
-}
-
-// maskNumber shows the country code and the last two digits: +1 ********07.
-func maskNumber(number string) string {
-	number, _, _ = strings.Cut(number, "x")
-	code, rest, spaced := strings.Cut(number, " ")
-	if !spaced {
-		code, rest = "", number
-	}
-	hidden := []byte(rest)
-	for i := range max(0, len(hidden)-2) {
-		hidden[i] = '*'
-	}
-	return strings.TrimSpace(code + " " + string(hidden))
 }
 
 // none stands for what is not there, unread for what could not be read.

@@ -80,7 +80,7 @@ func (c *catalog) remove(e *entity) bool {
 // is ErrEntityExists.
 func (s *Server) CreateQueue(q Queue) error {
 	q = q.withDefaults()
-	if faults := q.validate(); faults != nil {
+	if faults := q.validate(kindQueue); faults != nil {
 		return fmt.Errorf("create queue: %w", errors.Join(faults...))
 	}
 	return s.open(newEntity(s, kindQueue, q))
@@ -99,7 +99,7 @@ func (s *Server) UpdateQueue(q Queue) error {
 
 func (s *Server) update(e *entity, q Queue) error {
 	q = q.withDefaults()
-	if faults := append(q.validate(), e.update(s, q)...); faults != nil {
+	if faults := append(q.validate(e.kind), e.update(s, q)...); faults != nil {
 		return fmt.Errorf("update %s: %w", e.kind, errors.Join(faults...))
 	}
 	return nil

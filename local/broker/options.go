@@ -177,7 +177,7 @@ func (o Options) validate() error {
 	}
 	seen := make(map[string]bool)
 	for _, q := range o.Queues {
-		faults = append(faults, q.validate()...)
+		faults = append(faults, q.validate(kindQueue)...)
 		folded := strings.ToLower(q.Name)
 		if seen[folded] {
 			faults = append(faults, fmt.Errorf("queue %q: the name is used twice", q.Name))
@@ -187,10 +187,10 @@ func (o Options) validate() error {
 	return errors.Join(faults...)
 }
 
-func (q Queue) validate() []error {
+func (q Queue) validate(k kind) []error {
 	var faults []error
 	fault := func(format string, args ...any) {
-		faults = append(faults, fmt.Errorf("queue %q: %w", q.Name, fmt.Errorf(format, args...)))
+		faults = append(faults, fmt.Errorf("%s %q: %w", k, q.Name, fmt.Errorf(format, args...)))
 	}
 	if !validQueueName(q.Name) {
 		fault("the name must have 1 to %d characters, and no segment that is empty or starts with $", maxQueueName)

@@ -137,11 +137,17 @@ func TestAcceptNextWaits(t *testing.T) {
 }
 
 func TestAcceptNextTimesOut(t *testing.T) {
-	client := connect(t, start(t, sessionQueue(0)))
-	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-	defer cancel()
-	_, err := client.AcceptNextSessionForQueue(ctx, "q", &azservicebus.SessionReceiverOptions{})
-	wantCode(t, err, azservicebus.CodeTimeout)
+	p := openPeer(t, start(t, sessionQueue(0)))
+	p.begin()
+	ask := acceptFrame(0, nil)
+	ask.Properties = wire.Map{{Key: wire.Symbol("com.microsoft:timeout"), Value: uint32(50)}}
+	p.send(0, ask)
+	if a := expect[*wire.Attach](p); a.Source != nil {
+		t.Errorf("attach = %+v", a)
+	}
+	if d := expect[*wire.Detach](p); d.Error == nil || d.Error.Condition != "com.microsoft:timeout" {
+		t.Errorf("detach = %+v", d)
+	}
 }
 
 // A receiver that gives up waiting leaves nothing behind: the next session goes

@@ -13,7 +13,7 @@ import (
 // of the description, or is ErrEntityExists.
 func (s *Server) CreateTopic(t Topic) error {
 	q := t.queue().withDefaults()
-	faults := q.validate()
+	faults := q.validate(kindTopic)
 	for _, d := range t.Subscriptions {
 		faults = append(faults, d.validate(t.Name)...)
 	}
@@ -58,7 +58,7 @@ func (s *Server) DeleteTopic(name string) error {
 }
 
 func (d Subscription) validate(topic string) []error {
-	faults := d.queue(topic).withDefaults().validate()
+	faults := d.queue(topic).withDefaults().validate(kindSubscription)
 	if d.Name == "" || len(d.Name) > maxRuleName || strings.Contains(d.Name, "/") {
 		faults = append(faults, fmt.Errorf("subscription %q: the name must have 1 to %d characters, and no slash", d.Name, maxRuleName))
 	}
@@ -79,7 +79,7 @@ func newRules(descriptions []Rule, now time.Time) (map[string]*rule, error) {
 	for _, d := range descriptions {
 		r, err := newRule(d, now)
 		folded := strings.ToLower(d.Name)
-		if rules[folded] != nil {
+		if _, used := rules[folded]; used {
 			err = fmt.Errorf("rule %q: the name is used twice", d.Name)
 		}
 		faults = append(faults, err)

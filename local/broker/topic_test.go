@@ -1,0 +1,226 @@
+package broker_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
+
+	"github.com/muster-mfa/muster/local/broker"
+)
+
+func sendTo(t *testing.T, client *azservicebus.Client, topic string, messages ...*azservicebus.Message) {
+	t.Helper()
+	sender, err := client.NewSender(topic, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range messages {
+		if err := sender.SendMessage(deadline(t), m, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func subscribe(t *testing.T, client *azservicebus.Client, topic, name string, options *azservicebus.ReceiverOptions) *azservicebus.Receiver {
+	t.Helper()
+	r, err := client.NewReceiverForSubscription(topic, name, options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+func subscription(name string, rules ...broker.Rule) broker.Subscription {
+	return broker.Subscription{Name: name, Rules: rules}
+}
+
+func TestATopicGivesMessagesToWhoWantsThem(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "orders", Subscriptions: []broker.Subscription{
+		subscription("all"),
+		subscription("big", broker.Rule{Name: "big", SQL: "amount > 100 AND sys.Label = 'order'"}),
+		subscription("red", broker.Rule{Name: "red", Correlation: &broker.CorrelationFilter{Label: to.Ptr("order"), Properties: map[string]any{"colour": "red"}}}),
+		subscription("either", broker.Rule{Name: "a", SQL: "amount > 100"}, broker.Rule{Name: "b", SQL: "colour = 'red'"}),
+		subscription("none", broker.Rule{Name: "never", SQL: "1 = 0"}),
+	}}}})
+	client := connect(t, s)
+	message := func(body, colour string, amount int64) *azservicebus.Message {
+		return &azservicebus.Message{
+			Body: []byte(body), Subject: to.Ptr("order"), ApplicationProperties: map[string]any{"colour": colour, "amount": amount},
+		}
+	}
+	sendTo(t, client, "Orders", message("1", "blue", 7), message("2", "red", 500), message("3", "red", 1))
+	for name, want := range map[string][]string{"all": {"1", "2", "3"}, "big": {"2"}, "red": {"2", "3"}, "either": {"2", "3"}} {
+		if got := bodies(receive(t, subscribe(t, client, "orders", name, nil), len(want))); !slices.Equal(got, want) {
+			t.Errorf("%s received %v, want %v", name, got, want)
+		}
+	}
+	if got := counts(t, s, "orders/Subscriptions/none"); got != (broker.Counts{}) {
+		t.Errorf("none has %+v", got)
+	}
+}
+
+func TestAnActionChangesItsCopy(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{
+		subscription("s", broker.Rule{Name: "plain"}, broker.Rule{
+			Name: "marked", SQL: "n = @n", Parameters: map[string]any{"@n": int64(1)},
+			Action: "SET mark = 'x' + sys.MessageId; REMOVE secret; SET sys.Label = 'changed'",
+		}),
+	}}}})
+	client := connect(t, s)
+	sendTo(t, client, "t", &azservicebus.Message{
+		Body: []byte("a"), MessageID: to.Ptr("id"), Subject: to.Ptr("was"), ApplicationProperties: map[string]any{"n": int64(1), "secret": true},
+	})
+	messages := receive(t, subscribe(t, client, "t", "s", nil), 2)
+	slices.SortFunc(messages, func(a, b *azservicebus.ReceivedMessage) int {
+		return len(a.ApplicationProperties) - len(b.ApplicationProperties)
+	})
+	plain, marked := messages[0], messages[1]
+	if *plain.Subject != "was" || plain.ApplicationProperties["secret"] != true || len(plain.ApplicationProperties) != 2 {
+		t.Errorf("plain copy: %q, %v", *plain.Subject, plain.ApplicationProperties)
+	}
+	if p := marked.ApplicationProperties; *marked.Subject != "changed" || p["mark"] != "xid" || p["secret"] != nil || p["RuleName"] != "marked" || string(marked.Body) != "a" {
+		t.Errorf("changed copy: %q, %v", *marked.Subject, p)
+	}
+}
+
+func TestRulesComeAndGo(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s")}}}})
+	client := connect(t, s)
+	send := func(n int) {
+		sendTo(t, client, "t", &azservicebus.Message{ApplicationProperties: map[string]any{"n": int64(n)}, Body: []byte(fmt.Sprint(n))})
+	}
+	if err := s.CreateRule("t", "s", broker.Rule{Name: "$default"}); !errors.Is(err, broker.ErrEntityExists) {
+		t.Errorf("the default rule is not there: %v", err)
+	}
+	send(1)
+	if err := s.DeleteRule("t", "s", "$Default"); err != nil {
+		t.Fatal(err)
+	}
+	send(2)
+	if err := s.CreateRule("t", "s", broker.Rule{Name: "three", SQL: "n = 3"}); err != nil {
+		t.Fatal(err)
+	}
+	send(3)
+	if err := s.UpdateRule("t", "s", broker.Rule{Name: "three", SQL: "n = 4"}); err != nil {
+		t.Fatal(err)
+	}
+	send(3)
+	send(4)
+	if got := bodies(receive(t, subscribe(t, client, "t", "s", nil), 3)); !slices.Equal(got, []string{"1", "3", "4"}) {
+		t.Errorf("received %v", got)
+	}
+	for _, err := range []error{
+		s.DeleteRule("t", "s", "none"), s.UpdateRule("t", "s", broker.Rule{Name: "none"}), s.CreateRule("t", "none", broker.Rule{Name: "r"}),
+		s.CreateSubscription("none", broker.Subscription{Name: "s"}), s.DeleteSubscription("t", "none"), s.DeleteTopic("none"),
+		s.UpdateTopic(broker.Topic{Name: "none"}), s.UpdateSubscription("t", broker.Subscription{Name: "none"}),
+	} {
+		if !errors.Is(err, broker.ErrUnknownEntity) {
+			t.Errorf("error %v, want ErrUnknownEntity", err)
+		}
+	}
+}
+
+func TestATopicAsAQueue(t *testing.T) {
+	s := start(t, broker.Options{
+		Queues: []broker.Queue{{Name: "archive"}},
+		Topics: []broker.Topic{{Name: "t", RequiresDuplicateDetection: true, Subscriptions: []broker.Subscription{
+			{Name: "s", RequiresSession: true}, {Name: "copy", ForwardTo: "archive"},
+		}}},
+	})
+	client := connect(t, s)
+	// Duplicates are dropped before the subscriptions see them, and what is
+	// scheduled waits in the topic, where it can be cancelled.
+	sendTo(t, client, "t", &azservicebus.Message{MessageID: to.Ptr("1"), SessionID: to.Ptr("a")}, &azservicebus.Message{MessageID: to.Ptr("1"), SessionID: to.Ptr("a")})
+	sender, err := client.NewSender("t", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	numbers, err := sender.ScheduleMessages(deadline(t), []*azservicebus.Message{{}}, time.Now().Add(time.Hour), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(t, s, "t"); got != (broker.Counts{Scheduled: 1}) {
+		t.Errorf("the topic has %+v", got)
+	}
+	if err := sender.CancelScheduledMessages(deadline(t), numbers, nil); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(t, s, "archive"); got != (broker.Counts{Active: 1}) {
+		t.Errorf("the archive has %+v", got)
+	}
+	if got := counts(t, s, "t/Subscriptions/s"); got != (broker.Counts{Active: 1}) {
+		t.Errorf("the subscription has %+v", got)
+	}
+	if r, err := client.AcceptSessionForSubscription(deadline(t), "t", "s", "a", nil); err != nil || len(receiveIn(t, r, 1)) != 1 {
+		t.Errorf("session of a subscription: %v", err)
+	}
+	// Without a session, a message for such a subscription is a dead letter there.
+	sendTo(t, client, "t", &azservicebus.Message{MessageID: to.Ptr("2")})
+	dead := subscribe(t, client, "t", "s", &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter})
+	if m := receiveOne(t, dead); *m.DeadLetterReason != "Session ID is null." {
+		t.Errorf("reason %q", *m.DeadLetterReason)
+	}
+	var fault *amqp.Error
+	if _, err := receiverOf(t, client, "t", nil).ReceiveMessages(deadline(t), 1, nil); !errors.As(err, &fault) || fault.Condition != "amqp:not-allowed" {
+		t.Errorf("receive from a topic: %v", err)
+	}
+}
+
+func TestARuleThatFails(t *testing.T) {
+	rule := broker.Rule{Name: "r", SQL: "colour + 1 > 2"}
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{
+		{Name: "silent", Rules: []broker.Rule{rule}},
+		{Name: "loud", Rules: []broker.Rule{rule}, DeadLetteringOnFilterEvaluationExceptions: true},
+	}}}})
+	client := connect(t, s)
+	sendTo(t, client, "t", &azservicebus.Message{ApplicationProperties: map[string]any{"colour": true}})
+	if got := counts(t, s, "t/subscriptions/silent"); got != (broker.Counts{}) {
+		t.Errorf("silent has %+v", got)
+	}
+	if got := counts(t, s, "t/subscriptions/loud"); got != (broker.Counts{DeadLettered: 1}) {
+		t.Errorf("loud has %+v", got)
+	}
+}
+
+func TestTopicsReportEveryFault(t *testing.T) {
+	_, err := broker.New(broker.Options{Topics: []broker.Topic{{Name: "t", Status: "odd", Subscriptions: []broker.Subscription{
+		{Name: "a/b"}, {Name: "s", LockDuration: time.Hour, Rules: []broker.Rule{
+			{Name: "r", SQL: "a ="}, {Name: "both", SQL: "1=1", Correlation: &broker.CorrelationFilter{}}, {Name: ""}, {Name: "x", Action: "DROP a"},
+			{Name: "x"},
+		}},
+	}}}})
+	for _, want := range []string{`"odd"`, `subscription "a/b"`, "LockDuration", `rule "r"`, `rule "both"`, `rule ""`, "DROP", "used twice"} {
+		if err == nil || !contains(err, want) {
+			t.Errorf("%q is not in the error: %v", want, err)
+		}
+	}
+}
+
+func TestDeletingATopicEndsItsSubscriptions(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s"), subscription("gone")}}}})
+	client := connect(t, s)
+	if err := s.DeleteSubscription("t", "gone"); err != nil {
+		t.Fatal(err)
+	}
+	sendTo(t, client, "t", &azservicebus.Message{Body: []byte("a")})
+	if err := s.DeleteTopic("T"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := subscribe(t, client, "t", "s", nil).ReceiveMessages(deadline(t), 1, nil)
+	wantCode(t, err, azservicebus.CodeNotFound)
+	if err := s.CreateTopic(broker.Topic{Name: "t", Subscriptions: []broker.Subscription{subscription("s")}}); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(t, s, "t/Subscriptions/s"); got != (broker.Counts{}) {
+		t.Errorf("the new subscription has %+v", got)
+	}
+}
+
+func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }

@@ -17,12 +17,14 @@ type Passed struct {
 type passing struct {
 	to      func(time.Time, Passed) error
 	message Passed
-	dead    bool // it was dead-lettered here
+	dead    bool  // it was dead-lettered here
+	kept    int64 // the number under which the store still has it; 0 for none
 }
 
-// pass sends a message on.
-func (q *Queue) pass(item Item, dead bool) {
-	p := passing{to: q.config.Forward, dead: dead, message: Passed{Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1}}
+// pass sends a message on. One that the store has stays there until it has
+// arrived: it may come twice if the process ends in between, but it is not lost.
+func (q *Queue) pass(item Item, kept int64, dead bool) {
+	p := passing{to: q.config.Forward, dead: dead, kept: kept, message: Passed{Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1}}
 	if dead {
 		p.to = q.config.ForwardDead
 	}
@@ -38,6 +40,22 @@ func (tooManyHops) Error() string {
 	return "The message was forwarded more often than the maximum of 4 hops allows."
 }
 
+// handOn passes a message on, or puts it into the dead-letter queue.
+func (q *Queue) handOn(now time.Time, p passing) {
+	err := p.to(now, p.message)
+	if err == nil && p.kept == 0 {
+		return
+	}
+	q.enter(now)
+	defer q.leave()
+	if err != nil {
+		q.keep(now, p, err)
+	}
+	if p.kept != 0 {
+		q.note(Change{Kind: ChangeDelete, Sequence: p.kept})
+	}
+}
+
 // keep puts a message that could not be passed on into the dead-letter queue, as
 // a message of its own.
 func (q *Queue) keep(now time.Time, p passing, cause error) {
@@ -47,13 +65,12 @@ func (q *Queue) keep(now time.Time, p passing, cause error) {
 		if _, far := cause.(tooManyHops); far {
 			reason = ReasonHops
 		}
-		q.Bury(now, item, reason, cause.Error())
-		return
+		item.Overlay = overlaid(item.Overlay, map[string]any{PropertyReason: reason, PropertyDescription: cause.Error()})
 	}
-	q.enter(now)
-	defer q.leave()
 	q.lastSeq++
-	q.dead.enter(now)
-	defer q.dead.leave()
-	q.dead.admit(q.lastSeq, item, now)
+	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
+	q.toDead(&entry{
+		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
+		payload: item.Payload, overlay: item.Overlay,
+	}, now)
 }

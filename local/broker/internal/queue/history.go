@@ -25,10 +25,14 @@ func (h *history) repeats(id string, now time.Time) bool {
 	if _, seen := h.until[id]; seen {
 		return true
 	}
+	h.remember(id, now.Add(h.window))
+	return false
+}
+
+func (h *history) remember(id string, until time.Time) {
 	if h.until == nil {
 		h.until = make(map[string]time.Time)
 	}
-	h.until[id] = now.Add(h.window)
+	h.until[id] = until
 	h.order = append(h.order, id)
-	return false
 }

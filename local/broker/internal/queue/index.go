@@ -53,7 +53,7 @@ func (x *index) insert(e *entry) {
 	b.slots[e.seq-base] = e
 	b.live++
 	x.len++
-	x.bytes += int64(len(e.payload))
+	x.bytes += int64(e.size)
 }
 
 // remove takes e out.
@@ -63,7 +63,7 @@ func (x *index) remove(e *entry) {
 	b.slots[e.seq-b.base] = nil
 	b.live--
 	x.len--
-	x.bytes -= int64(len(e.payload))
+	x.bytes -= int64(e.size)
 	switch {
 	case b.live > 0:
 	case i == 0:

@@ -105,8 +105,10 @@ type entry struct {
 	inExpiring int32
 	enqueuedAt time.Time
 	expiresAt  time.Time
-	payload    []byte
+	size       int    // of the payload
+	payload    []byte // nil where the store has it
 	overlay    map[string]any
+	changed    bool // in a way that the store does not know yet
 	lock       *lock
 	session    *session // nil where there is none
 }
@@ -121,7 +123,7 @@ type lock struct {
 	inLocks int32
 }
 
-func (e *entry) message() Message {
+func (q *Queue) message(e *entry) Message {
 	return Message{
 		Sequence:      e.seq,
 		EnqueuedAt:    e.enqueuedAt,
@@ -129,7 +131,7 @@ func (e *entry) message() Message {
 		DeliveryCount: int(e.deliveries),
 		Locked:        e.state == stateLocked,
 		Deferred:      e.state == stateDeferred,
-		Payload:       e.payload,
+		Payload:       q.payload(e),
 		Overlay:       e.overlay,
 	}
 }

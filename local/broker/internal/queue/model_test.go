@@ -131,6 +131,7 @@ type run struct {
 	queue  *queue.Queue
 	model  *model
 	tokens []queue.Token // all ever seen, lost ones too
+	kept   *shelf        // nil where nothing outlives the process
 }
 
 func TestAgainstModel(t *testing.T) {
@@ -138,9 +139,12 @@ func TestAgainstModel(t *testing.T) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := &run{
 				t: t, rng: rand.New(rand.NewPCG(seed, 1)), now: start,
-				queue: queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DeadLetterExpired: true}),
 				model: &model{locks: map[queue.Token]*modelMessage{}},
 			}
+			if seed%2 == 1 {
+				r.kept = newShelf(t)
+			}
+			r.queue = queue.New(r.config())
 			for step := range 1500 {
 				r.step(step)
 				if t.Failed() {
@@ -151,6 +155,27 @@ func TestAgainstModel(t *testing.T) {
 	}
 }
 
+func (r *run) config() queue.Config {
+	c := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DeadLetterExpired: true}
+	if r.kept != nil {
+		c.Store = r.kept
+	}
+	return c
+}
+
+// restart ends the process: locks are gone, and nothing else.
+func (r *run) restart() {
+	if r.kept == nil {
+		return
+	}
+	r.queue = queue.New(r.config())
+	r.queue.Restore(r.now, r.kept.saved())
+	for tok := range r.model.locks {
+		r.model.unlock(tok)
+	}
+	r.model.tick(r.now)
+}
+
 func (r *run) step(step int) {
 	r.model.tick(r.now)
 	dead := r.rng.IntN(4) == 0
@@ -158,7 +183,9 @@ func (r *run) step(step int) {
 	if dead {
 		q = r.queue.DeadLetters()
 	}
-	switch r.rng.IntN(15) {
+	switch r.rng.IntN(16) {
+	case 15:
+		r.restart()
 	case 14:
 		r.deleteBatch(q, dead)
 	case 12:

@@ -66,6 +66,9 @@ type Config struct {
 	// They are called in the order of the messages as far as one caller's go,
 	// without the queue's mutex, and may call other queues.
 	Forward, ForwardDead func(time.Time, Passed) error
+	// Store, when set, keeps the messages: the queue holds no payloads then, and
+	// loses nothing that the store has on disk.
+	Store Store
 	// Alarm, when set, is called as soon as Expire is due earlier than was
 	// known so far. It is called with the queue's mutex held: it must neither
 	// block nor call the queue.
@@ -85,8 +88,10 @@ type Counts struct {
 type Queue struct {
 	config Config
 	dead   *Queue // nil in a dead-letter queue
+	store  Store  // nil where nothing is kept
 
 	mu       sync.Mutex
+	changes  []Change // noted, and not saved yet
 	lastSeq  int64
 	index    index
 	cursor   int64 // every fresh entry has a sequence number >= cursor
@@ -109,13 +114,14 @@ type Queue struct {
 // New makes an empty queue and its dead-letter queue.
 func New(config Config) *Queue {
 	q := newQueue(config)
-	q.dead = newQueue(Config{LockDuration: config.LockDuration, Alarm: config.Alarm})
+	q.dead = newQueue(Config{LockDuration: config.LockDuration, Store: config.Store, Alarm: config.Alarm})
 	return q
 }
 
 func newQueue(config Config) *Queue {
 	return &Queue{
 		config: config,
+		store:  config.Store,
 		cursor: 1,
 		returned: heap[*entry]{
 			less:  func(a, b *entry) bool { return a.seq < b.seq },
@@ -157,21 +163,31 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	for _, item := range items {
 		q.lastSeq++
 		switch {
-		case q.history.repeats(item.MessageID, now):
+		case q.repeats(item.MessageID, now):
 		case item.EnqueueAt.After(now):
 			q.schedule(q.lastSeq, item)
 		default:
 			q.admit(q.lastSeq, item, now)
 		}
 	}
+	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 	return first, nil
+}
+
+// repeats tells whether a message id is a duplicate, and remembers it.
+func (q *Queue) repeats(id string, now time.Time) bool {
+	repeated := q.history.repeats(id, now)
+	if !repeated && id != "" && q.history.window > 0 {
+		q.note(Change{Kind: ChangeHistory, ID: id, Time: now.Add(q.history.window)})
+	}
+	return repeated
 }
 
 // admit puts an item with a sequence number above all that the index holds into
 // its place.
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	if q.config.Forward != nil {
-		q.pass(item, false)
+		q.pass(item, 0, false)
 		return
 	}
 	e := &entry{
@@ -180,6 +196,7 @@ func (q *Queue) admit(seq int64, item Item, now time.Time) {
 		inExpiring: -1,
 		hops:       int8(item.Hops),
 		enqueuedAt: now,
+		size:       len(item.Payload),
 		payload:    item.Payload,
 		overlay:    item.Overlay,
 	}
@@ -194,9 +211,10 @@ func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	q.index.insert(e)
 	if q.config.Sessions {
 		q.joinSession(e, *item.Session)
-		return
+	} else {
+		q.fresh++
 	}
-	q.fresh++
+	q.put(e)
 }
 
 // Peek returns up to limit messages in order, locked, deferred and scheduled ones
@@ -210,7 +228,7 @@ func (q *Queue) Peek(now time.Time, id *string, from int64, limit int) []Message
 	}
 	q.index.from(max(from, 0), func(e *entry) bool {
 		if id == nil || e.session != nil && e.session.id == *id {
-			found = append(found, e.message())
+			found = append(found, q.message(e))
 		}
 		return len(found) < limit
 	})
@@ -248,7 +266,7 @@ func (q *Queue) available() int { return q.fresh + q.returned.len() + q.sessions
 func (q *Queue) Configure(now time.Time, config Config) {
 	q.enter(now)
 	defer q.leave()
-	config.Sessions, config.DuplicateWindow, config.Alarm = q.config.Sessions, q.config.DuplicateWindow, q.config.Alarm
+	config.Sessions, config.DuplicateWindow, config.Alarm, config.Store = q.config.Sessions, q.config.DuplicateWindow, q.config.Alarm, q.store
 	q.config = config
 	q.dead.mu.Lock()
 	defer q.dead.mu.Unlock()
@@ -267,12 +285,11 @@ func (q *Queue) enter(now time.Time) {
 func (q *Queue) leave() {
 	q.wake()
 	q.ring()
+	q.save()
 	gone, now := q.passing, q.now
 	q.passing = nil
 	q.mu.Unlock()
 	for _, p := range gone {
-		if err := p.to(now, p.message); err != nil {
-			q.keep(now, p, err)
-		}
+		q.handOn(now, p)
 	}
 }

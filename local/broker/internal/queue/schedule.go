@@ -11,7 +11,8 @@ import (
 // messages").
 type scheduled struct {
 	seq     int64
-	item    Item
+	item    Item // without the payload where the store has it
+	size    int
 	inLater int32
 }
 
@@ -23,9 +24,26 @@ func (s *scheduled) before(o *scheduled) bool {
 }
 
 func (q *Queue) schedule(seq int64, item Item) {
-	s := &scheduled{seq: seq, item: item, inLater: -1}
+	s := &scheduled{seq: seq, item: item, size: len(item.Payload), inLater: -1}
 	q.later.push(s)
 	q.planned[seq] = s
+	if q.store == nil {
+		return
+	}
+	q.note(Change{Kind: ChangePut, Sequence: seq, Record: Record{
+		EnqueueAt: item.EnqueueAt, TimeToLive: item.TimeToLive, MessageID: item.MessageID, Session: item.Session, Overlay: item.Overlay,
+		Hops: item.Hops, Payload: item.Payload,
+	}})
+	s.item.Payload = nil
+}
+
+// itemOf returns a scheduled message with its payload.
+func (q *Queue) itemOf(s *scheduled) Item {
+	item := s.item
+	if item.Payload == nil && q.store != nil {
+		item.Payload = q.store.Load(false, s.seq)
+	}
+	return item
 }
 
 // Cancel drops scheduled messages. The error is nil, or ErrNotFound if one of
@@ -41,6 +59,7 @@ func (q *Queue) Cancel(now time.Time, sequences ...int64) error {
 	for _, seq := range sequences {
 		if s := q.planned[seq]; s != nil { // a number may be named twice
 			q.unschedule(s)
+			q.note(Change{Kind: ChangeDelete, Sequence: seq})
 		}
 	}
 	return nil
@@ -56,9 +75,16 @@ func (q *Queue) unschedule(s *scheduled) {
 func (q *Queue) activate(now time.Time) {
 	for q.later.len() > 0 && !q.later.min().item.EnqueueAt.After(now) {
 		s := q.later.min()
+		item := q.itemOf(s)
 		q.unschedule(s)
+		if q.config.Forward != nil {
+			q.pass(item, s.seq, false)
+			continue
+		}
+		q.note(Change{Kind: ChangeDelete, Sequence: s.seq})
 		q.lastSeq++
-		q.admit(q.lastSeq, s.item, s.item.EnqueueAt)
+		q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
+		q.admit(q.lastSeq, item, item.EnqueueAt)
 	}
 }
 
@@ -70,7 +96,7 @@ func (q *Queue) withScheduled(page []Message, id *string, from int64, limit int)
 	}
 	for _, s := range q.later.elems {
 		if s.seq >= from && (id == nil || q.config.Sessions && *s.item.Session == *id) {
-			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Payload: s.item.Payload})
+			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Payload: q.itemOf(s).Payload})
 		}
 	}
 	slices.SortFunc(page, func(a, b Message) int { return int(a.Sequence - b.Sequence) })

@@ -289,6 +289,7 @@ func (q *Queue) SetSessionState(now time.Time, id string, state []byte) error {
 		return ErrSessionLost
 	}
 	h.of.state, h.of.changed = slices.Clone(state), now
+	q.note(Change{Kind: ChangeSession, ID: id, State: h.of.state, Time: now})
 	return nil
 }
 

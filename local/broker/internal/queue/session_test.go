@@ -205,12 +205,13 @@ func TestSessionsAgainstModel(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
 			r := &sessionRun{
-				t: t, rng: rand.New(rand.NewPCG(seed, 2)), now: start, queue: newSessionQueue(),
+				t: t, rng: rand.New(rand.NewPCG(seed, 2)), now: start, kept: newShelf(t),
 				m: &sessionModel{
 					model:   model{locks: map[queue.Token]*modelMessage{}},
 					session: map[*modelMessage]string{}, holders: map[string]*holder{},
 				},
 			}
+			r.queue = queue.New(r.config())
 			for step := range 1500 {
 				if r.step(); t.Failed() {
 					t.Fatalf("at step %d", step)
@@ -226,6 +227,20 @@ type sessionRun struct {
 	now   time.Time
 	queue *queue.Queue
 	m     *sessionModel
+	kept  *shelf
+}
+
+func (r *sessionRun) config() queue.Config {
+	return queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DeadLetterExpired: true, Sessions: true, Store: r.kept}
+}
+
+// restart ends the process: locks on messages and sessions are gone.
+func (r *sessionRun) restart() {
+	r.queue = queue.New(r.config())
+	r.queue.Restore(r.now, r.kept.saved())
+	for id := range r.m.holders {
+		r.free(id, false)
+	}
 }
 
 var sessionIDs = []string{"", "a", "b", "c"}
@@ -233,7 +248,11 @@ var sessionIDs = []string{"", "a", "b", "c"}
 func (r *sessionRun) step() {
 	r.tick()
 	id := sessionIDs[r.rng.IntN(len(sessionIDs))]
-	switch h := r.m.holders[id]; r.rng.IntN(9) {
+	switch h := r.m.holders[id]; r.rng.IntN(10) {
+	case 9:
+		if r.rng.IntN(5) == 0 {
+			r.restart()
+		}
 	case 0, 1:
 		r.m.seq++
 		msg := &modelMessage{seq: r.m.seq, payload: fmt.Sprint(r.m.seq)}

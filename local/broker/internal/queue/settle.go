@@ -26,7 +26,7 @@ func (q *Queue) Release(now time.Time, t Token) error {
 // and sets properties on it. The error is nil or ErrLockLost.
 func (q *Queue) Defer(now time.Time, t Token, properties map[string]any) error {
 	return q.settle(now, t, properties, func(e *entry) {
-		e.deferred = true
+		e.deferred, e.changed = true, true
 		q.giveBack(e, now)
 	})
 }
@@ -40,7 +40,9 @@ func (q *Queue) settle(now time.Time, t Token, properties map[string]any, do fun
 		return ErrLockLost
 	}
 	e := q.unhold(l)
-	e.overlay = overlaid(e.overlay, properties)
+	if len(properties) > 0 {
+		e.overlay, e.changed = overlaid(e.overlay, properties), true
+	}
 	do(e)
 	return nil
 }
@@ -87,6 +89,7 @@ func (q *Queue) Renew(now time.Time, t Token) (time.Time, error) {
 // buries it if that was its last. A dead-letter queue never buries.
 func (q *Queue) fail(e *entry, now time.Time) {
 	e.deliveries++
+	e.changed = true
 	if q.dead != nil && int(e.deliveries) >= q.config.MaxDeliveryCount {
 		q.bury(e, now, ReasonMaxDeliveryCount, fmt.Sprintf(
 			"Message could not be consumed after %d delivery attempts.", q.config.MaxDeliveryCount))
@@ -99,13 +102,17 @@ func (q *Queue) fail(e *entry, now time.Time) {
 // time to live is over. A deferred one is deferred again: those outlive their
 // time.
 func (q *Queue) giveBack(e *entry, now time.Time) {
-	switch {
-	case e.deferred:
+	if !e.deferred && e.expired(now) {
+		q.drop(e, now)
+		return
+	}
+	if e.changed {
+		q.note(Change{Kind: ChangeState, Sequence: e.seq, Record: e.record()})
+		e.changed = false
+	}
+	if e.deferred {
 		e.state = stateDeferred
 		q.deferred++
-		return
-	case e.expired(now):
-		q.drop(e, now)
 		return
 	}
 	e.state = stateWaiting
@@ -124,8 +131,10 @@ func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
 	q.enter(now)
 	defer q.leave()
 	q.lastSeq++
+	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 	e := &entry{
-		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, payload: item.Payload, overlay: item.Overlay,
+		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
+		payload: item.Payload, overlay: item.Overlay,
 	}
 	q.index.insert(e)
 	q.bury(e, now, reason, description)
@@ -134,18 +143,31 @@ func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
 func (q *Queue) bury(e *entry, now time.Time, reason, description string) {
-	q.forgetEntry(e)
+	e.payload = q.payload(e)
+	q.unlist(e)
 	e.expiresAt, e.deferred = time.Time{}, false
 	e.overlay = overlaid(e.overlay, map[string]any{
 		PropertyReason:      reason,
 		PropertyDescription: description,
 	})
 	if q.config.ForwardDead != nil {
-		q.pass(Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, true)
+		q.pass(Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, e.seq, true)
 		return
 	}
+	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
+	q.toDead(e, now)
+}
+
+// toDead puts an entry that is in no place into the dead-letter queue.
+func (q *Queue) toDead(e *entry, now time.Time) {
 	q.dead.enter(now)
 	defer q.dead.leave()
 	q.dead.index.insert(e)
+	q.dead.put(e)
+	e.changed = false
 	q.dead.giveBack(e, now)
+	// While nobody can take it yet: a deletion must not overtake what puts it there.
+	q.changes = append(q.changes, q.dead.changes...)
+	q.dead.changes = nil
+	q.save()
 }

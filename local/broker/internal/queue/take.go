@@ -30,11 +30,12 @@ func (q *Queue) Take(now time.Time, mode Mode, w *Waiter) (Delivery, bool) {
 // hand gives an entry that is in no place but the index to a receiver.
 func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
 	if mode == ReceiveAndDelete {
+		m := q.message(e)
 		q.forgetEntry(e)
-		return Delivery{Message: e.message()}
+		return Delivery{Message: m}
 	}
 	l := q.hold(e, s, now)
-	d := Delivery{Message: e.message(), Token: l.token, LockedUntil: l.until}
+	d := Delivery{Message: q.message(e), Token: l.token, LockedUntil: l.until}
 	if s != nil {
 		d.LockedUntil = s.until
 	}
@@ -43,6 +44,12 @@ func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
 
 // forgetEntry ends an entry that is in no place but the index.
 func (q *Queue) forgetEntry(e *entry) {
+	q.unlist(e)
+	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
+}
+
+// unlist takes an entry out of the index. The store still has it.
+func (q *Queue) unlist(e *entry) {
 	q.index.remove(e)
 	q.leaveSession(e)
 }

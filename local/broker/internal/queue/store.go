@@ -1,0 +1,194 @@
+package queue
+
+import "time"
+
+// Store keeps what a queue would lose with the process. Its methods are called
+// with the queue's mutex held: they must not wait for a disk that writes.
+type Store interface {
+	// Append notes changes in their order: all of them or, if the process ends,
+	// none. The slice belongs to the store from then on.
+	Append(changes []Change)
+	// Load returns the payload of a message that was put and not deleted.
+	Load(dead bool, sequence int64) []byte
+}
+
+// ChangeKind says what a Change does.
+type ChangeKind uint8
+
+// The kinds of change.
+const (
+	ChangePut     ChangeKind = iota // a message, with its Record
+	ChangeState                     // Deliveries, Deferred and Overlay of a message
+	ChangeDelete                    // a message
+	ChangeSession                   // State of the session ID as of Time; nil for none
+	ChangeHistory                   // the message id ID is remembered until Time
+	ChangeLast                      // Sequence is the last number that was given
+)
+
+// Change is one thing that a Store must keep.
+type Change struct {
+	Kind     ChangeKind
+	Dead     bool // in the dead-letter queue
+	Sequence int64
+	Record   Record
+	ID       string
+	State    []byte
+	Time     time.Time
+}
+
+// Record is what is kept of a message.
+type Record struct {
+	EnqueuedAt time.Time
+	ExpiresAt  time.Time // zero: never
+	Deliveries int
+	Deferred   bool
+	Hops       int
+	Session    *string
+	Overlay    map[string]any
+	Payload    []byte
+	// EnqueueAt is when a scheduled message joins the queue; zero for one that has
+	// joined. TimeToLive and MessageID are kept for those only.
+	EnqueueAt  time.Time
+	TimeToLive time.Duration
+	MessageID  string
+}
+
+// note records a change where there is a store.
+func (q *Queue) note(c Change) {
+	if q.store == nil {
+		return
+	}
+	c.Dead = c.Dead || q.dead == nil
+	q.changes = append(q.changes, c)
+}
+
+// save gives the store what was noted.
+func (q *Queue) save() {
+	if len(q.changes) > 0 {
+		q.store.Append(q.changes)
+		q.changes = nil
+	}
+}
+
+// record is what is kept of an entry, the payload left out.
+func (e *entry) record() Record {
+	r := Record{
+		EnqueuedAt: e.enqueuedAt, ExpiresAt: e.expiresAt, Deliveries: int(e.deliveries), Deferred: e.deferred,
+		Hops: int(e.hops), Overlay: e.overlay,
+	}
+	if e.session != nil {
+		r.Session = &e.session.id
+	}
+	return r
+}
+
+// put notes a new entry, whose payload the store has from then on.
+func (q *Queue) put(e *entry) {
+	if q.store == nil {
+		return
+	}
+	r := e.record()
+	r.Payload, e.payload = e.payload, nil
+	q.note(Change{Kind: ChangePut, Sequence: e.seq, Record: r})
+}
+
+// payload returns the payload of an entry.
+func (q *Queue) payload(e *entry) []byte {
+	if e.payload != nil || q.store == nil {
+		return e.payload
+	}
+	return q.store.Load(q.dead == nil, e.seq)
+}
+
+// Saved is what a store has kept of a queue and its dead-letter queue.
+type Saved struct {
+	Last     int64
+	Messages []SavedMessage // in ascending order of their sequence numbers
+	Sessions []SavedSession
+	History  []SavedID // in ascending order of time
+}
+
+// SavedMessage is a message without its payload, whose size is known.
+type SavedMessage struct {
+	Dead     bool
+	Sequence int64
+	Size     int
+	Record   Record
+}
+
+// SavedSession is the state of a session.
+type SavedSession struct {
+	ID      string
+	State   []byte
+	Changed time.Time
+}
+
+// SavedID is a message id that is remembered.
+type SavedID struct {
+	ID    string
+	Until time.Time
+}
+
+// Restore fills an empty queue. Locks did not outlive the process: what was locked
+// can be taken.
+func (q *Queue) Restore(now time.Time, saved Saved) {
+	q.mu.Lock()
+	q.now = now
+	defer q.leave()
+	q.dead.mu.Lock()
+	defer q.dead.leave()
+	q.lastSeq = saved.Last
+	for _, s := range saved.Sessions {
+		known := q.sessions.get(s.ID)
+		known.state, known.changed = s.State, s.Changed
+	}
+	for _, id := range saved.History {
+		q.history.remember(id.ID, id.Until)
+	}
+	defer func() { q.cursor = q.lastSeq + 1 }()
+	for _, m := range saved.Messages {
+		q.lastSeq = max(q.lastSeq, m.Sequence)
+		switch {
+		case m.Dead:
+			q.dead.restore(m)
+		case !m.Record.EnqueueAt.IsZero():
+			r := m.Record
+			s := &scheduled{seq: m.Sequence, inLater: -1, item: Item{
+				EnqueueAt: r.EnqueueAt, TimeToLive: r.TimeToLive, MessageID: r.MessageID, Session: r.Session, Overlay: r.Overlay, Hops: r.Hops,
+			}}
+			q.later.push(s)
+			q.planned[s.seq] = s
+		default:
+			q.restore(m)
+		}
+	}
+}
+
+func (q *Queue) restore(m SavedMessage) {
+	r := m.Record
+	e := &entry{
+		seq: m.Sequence, inWaiting: -1, inExpiring: -1, hops: int8(r.Hops), deliveries: int32(r.Deliveries), deferred: r.Deferred,
+		enqueuedAt: r.EnqueuedAt, expiresAt: r.ExpiresAt, overlay: r.Overlay, size: m.Size,
+	}
+	q.index.insert(e)
+	if q.config.Sessions && r.Session != nil {
+		e.session = q.sessions.get(*r.Session)
+		e.session.messages++
+	}
+	switch {
+	case e.deferred:
+		e.state = stateDeferred
+		q.deferred++
+		return
+	case e.session != nil:
+		e.state = stateWaiting
+		q.sessions.push(e)
+	default:
+		// Not fresh: among those, none may be deferred.
+		e.state = stateWaiting
+		q.returned.push(e)
+	}
+	if !e.expiresAt.IsZero() {
+		q.expiring.push(e)
+	}
+}

@@ -34,6 +34,9 @@ func (f *atomFault) Error() string { return f.detail }
 
 func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 	document, status, err := s.managed(r)
+	if err == nil && s.store != nil && !s.store.Wait(r.Context().Done()) {
+		err = &atomFault{http.StatusServiceUnavailable, "the disk takes no changes at the moment"}
+	}
 	if err != nil {
 		var fault *atomFault
 		if !errors.As(err, &fault) {

@@ -3,7 +3,9 @@ package broker_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -13,11 +15,21 @@ import (
 	"github.com/muster-mfa/muster/local/broker"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(crashFolder); folder != "" {
+		fmt.Fprintln(os.Stderr, serveUntilKilled(folder, os.Getenv(crashAddress)))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 // patience bounds every test that talks to a server, so that a hang is a
 // failure.
 const patience = 30 * time.Second
+
+// durable has every server keep what it has on disk: MUSTERTEST_DURABLE=1 runs the
+// same tests on the other store.
+var durable = os.Getenv("MUSTERTEST_DURABLE") != ""
 
 // oneQueue are options with a queue named q.
 var oneQueue = broker.Options{Queues: []broker.Queue{{Name: "q"}}}
@@ -34,6 +46,9 @@ func start(tb testing.TB, options broker.Options) *broker.Server {
 
 func startOn(tb testing.TB, l net.Listener, options broker.Options) *broker.Server {
 	tb.Helper()
+	if durable && options.Data == "" && options.Now == nil {
+		options.Data = tb.TempDir()
+	}
 	s, err := broker.New(options)
 	if err != nil {
 		tb.Fatal(err)

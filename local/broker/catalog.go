@@ -8,7 +8,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
 )
+
+// compareFold orders names without regard to case.
+func compareFold(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) }
 
 // ErrUnknownEntity is returned for the name of an entity that does not exist,
 // ErrEntityExists for that of one which does.
@@ -83,7 +88,7 @@ func (s *Server) CreateQueue(q Queue) error {
 	if faults := q.validate(kindQueue); faults != nil {
 		return fmt.Errorf("create queue: %w", errors.Join(faults...))
 	}
-	return s.open(newEntity(s, kindQueue, q))
+	return s.make(newEntity(s, kindQueue, q))
 }
 
 // UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection and
@@ -109,11 +114,39 @@ func (s *Server) update(e *entity, q Queue) error {
 // ErrUnknownEntity.
 func (s *Server) DeleteQueue(name string) error {
 	e, err := s.catalog.findKind(kindQueue, name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.end(e) {
 		return fmt.Errorf("delete queue %q: %w", name, ErrUnknownEntity)
 	}
-	e.end()
 	return nil
+}
+
+// make gives an entity its queue and opens it, unless its path is taken.
+func (s *Server) make(e *entity) error {
+	s.making.Lock()
+	defer s.making.Unlock()
+	if _, taken := s.catalog.find(strings.ToLower(e.path)); taken {
+		return fmt.Errorf("create %q: %w", e.path, ErrEntityExists)
+	}
+	if err := s.save(e); err != nil {
+		return err
+	}
+	e.queue = queue.New(e.config(s, e.description))
+	return s.open(e)
+}
+
+// end takes an entity out of the catalog and ends it. It returns false when
+// somebody else has done so.
+func (s *Server) end(e *entity) bool {
+	s.making.Lock()
+	defer s.making.Unlock()
+	if !s.catalog.remove(e) {
+		return false
+	}
+	if s.store != nil {
+		s.store.Delete(e.path)
+	}
+	e.end()
+	return true
 }
 
 // open puts an entity into the catalog and keeps its time once anybody is served.

@@ -30,10 +30,12 @@ type conn struct {
 	net    net.Conn
 	log    *slog.Logger
 
-	reader *wire.Reader // of serve up to the open, then of the read goroutine
-	outbox *outbox      // shared
-	woken  *wakeups     // shared
-	out    []byte       // frames that are not in the outbox yet
+	reader *wire.Reader  // of serve up to the open, then of the read goroutine
+	outbox *outbox       // shared
+	woken  *wakeups      // shared
+	out    []byte        // frames that are not in the outbox yet
+	marks  []mark        // which of them rest on what is not on disk yet
+	synced chan struct{} // has a token when the disk has written
 
 	opened    bool          // the peer's open was taken
 	hostname  string        // as the peer dialled it
@@ -53,6 +55,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		reader:    wire.NewReader(nc, maxFrameSize),
 		outbox:    newOutbox(nc),
 		woken:     newWakeups(),
+		synced:    make(chan struct{}, 1),
 		frameSize: wire.MinMaxFrameSize,
 		keepAlive: keepAlive,
 		grants:    make(grants),
@@ -69,6 +72,7 @@ func (c *conn) serve(stop context.Context) {
 			c.log.Debug("peer lost", "error", err)
 		}
 	})
+	defer c.listen()()
 	cutOff := context.AfterFunc(stop, func() { c.net.Close() })
 	err := c.handshake()
 	cutOff()
@@ -131,7 +135,7 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 		c.deliver()
 		c.flush()
 		next := frames
-		if c.outbox.backlog() > stallAt {
+		if c.outbox.backlog()+len(c.out) > stallAt {
 			next = nil
 		}
 		select {
@@ -142,6 +146,7 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 		case <-c.woken.signal:
 			c.attend()
 		case <-c.outbox.room:
+		case <-c.synced:
 		case <-heartbeat.C:
 			c.out = wire.AppendEmptyFrame(c.out)
 		case <-stop.Done():
@@ -200,7 +205,7 @@ func (c *conn) bid(err error) {
 		c.log.Info("connection closed", "condition", string(told.Condition), "description", told.Description)
 	}
 	c.write(0, &wire.Close{Error: told})
-	c.flush()
+	c.flushAll()
 }
 
 // hangUp ends the transport once the peer has hung up, or after closeGrace. To
@@ -227,6 +232,7 @@ func (c *conn) hangUp(frames <-chan inbound) {
 
 // receive handles one frame. An error ends the connection.
 func (c *conn) receive(in inbound) error {
+	defer c.rest(len(c.out))
 	if in.err != nil {
 		if errors.Is(in.err, io.EOF) {
 			return io.EOF
@@ -265,5 +271,15 @@ func (c *conn) write(channel uint16, p wire.Performative) {
 	c.out = out
 }
 
-// flush gives all that was written to the outbox.
-func (c *conn) flush() { c.out = c.outbox.add(c.out) }
+// flush gives what was written, and rests on nothing that could still be lost, to
+// the outbox.
+func (c *conn) flush() {
+	n := c.safe()
+	switch {
+	case n == len(c.out):
+		c.out = c.outbox.add(c.out)
+	case n > 0:
+		held := bytes.Clone(c.out[n:])
+		c.out = append(c.outbox.add(c.out[:n])[:0], held...)
+	}
+}

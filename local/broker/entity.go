@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/store"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
@@ -27,6 +28,7 @@ type entity struct {
 	kind  kind
 	path  string // as configured; of a subscription, <topic>/Subscriptions/<name>
 	queue *queue.Queue
+	kept  *store.Entity // nil where nothing outlives the process
 	alarm chan struct{} // holds a token when a deadline has moved forward
 	stop  context.CancelFunc
 
@@ -43,11 +45,10 @@ type entity struct {
 	subscription *subscribed
 }
 
+// newEntity describes an entity, which has no queue yet.
 func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
-	e := &entity{kind: k, path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
-	e.queue = queue.New(e.config(s, q))
-	return e
+	return &entity{kind: k, path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
 }
 
 // config is what the queue of an entity must be told.
@@ -65,6 +66,9 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 	}
 	if e.kind == kindTopic {
 		c.Forward = e.publish
+	}
+	if e.kept != nil {
+		c.Store = e.kept
 	}
 	return c
 }
@@ -100,6 +104,9 @@ func (e *entity) update(s *Server, q Queue) []error {
 		return []error{fmt.Errorf("%s %q: RequiresSession, RequiresDuplicateDetection and its window can't change", e.kind, q.Name)}
 	}
 	e.description, e.updated = q, s.options.Now()
+	if err := s.save(e); err != nil {
+		return []error{err}
+	}
 	e.queue.Configure(s.options.Now(), e.config(s, q))
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil

@@ -50,6 +50,9 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		if fault != nil {
 			return fault
 		}
+		if s := l.session.conn.server.store; s != nil && s.Err() != nil {
+			return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
+		}
 		if _, err := q.Enqueue(now(), items...); err != nil {
 			return sendFault(err)
 		}

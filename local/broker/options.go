@@ -38,6 +38,11 @@ type Options struct {
 	Queues []Queue
 	// Topics are the topics that exist from the beginning.
 	Topics []Topic
+	// Data is the folder in which everything is kept on disk: a send or a
+	// settlement is answered once it is there, and the next server on the folder
+	// goes on where this one ended, however it did. Empty keeps everything in
+	// memory, and nothing after the end.
+	Data string
 	// Logger takes what happens to connections and links. Message bodies, keys
 	// and tokens are never logged. Nil discards.
 	Logger *slog.Logger

@@ -109,8 +109,12 @@ func (c *conn) deliver() {
 		c.ready[0] = nil
 		c.ready = c.ready[1:]
 		l.ready = false
+		before := len(c.out)
 		if !l.gone && l.send() {
 			c.makeReady(l)
+		}
+		if l.mode == queue.ReceiveAndDelete {
+			c.rest(before)
 		}
 	}
 	for _, l := range c.ready {

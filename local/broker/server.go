@@ -9,6 +9,8 @@ import (
 	"sync"
 	"syscall"
 	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
 // ErrServerClosed is returned by Serve after Shutdown or Close.
@@ -20,6 +22,9 @@ var ErrServerClosed = errors.New("broker: server closed")
 type Server struct {
 	options Options
 	catalog catalog
+	making  sync.Mutex   // held while an entity is made or ended
+	store   *store.Store // nil without Options.Data
+	stored  sync.Once    // closes it
 	started time.Time
 
 	start   sync.Once
@@ -51,15 +56,17 @@ func New(options Options) (*Server, error) {
 		conns:     make(map[*conn]bool),
 	}
 	s.stop, s.cancel = context.WithCancel(context.Background())
-	for _, q := range options.Queues {
-		if err := s.open(newEntity(s, kindQueue, q)); err != nil {
-			return nil, fmt.Errorf("broker options: %w", err)
+	if options.Data != "" {
+		var err error
+		if s.store, err = store.Open(options.Data, store.Options{Logger: options.Logger}); err != nil {
+			return nil, err
+		}
+		if err := s.restore(); err != nil {
+			return nil, errors.Join(err, s.store.Close())
 		}
 	}
-	for _, t := range options.Topics {
-		if err := s.CreateTopic(t); err != nil {
-			return nil, fmt.Errorf("broker options: %w", err)
-		}
+	if err := s.configure(); err != nil {
+		return nil, errors.Join(fmt.Errorf("broker options: %w", err), s.closeStore())
 	}
 	return s, nil
 }
@@ -157,21 +164,31 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	}()
 	select {
 	case <-done:
-		return nil
+		return s.closeStore()
 	case <-ctx.Done():
 		s.cut()
 		<-done
-		return fmt.Errorf("shut down broker: %w", ctx.Err())
+		return errors.Join(fmt.Errorf("shut down broker: %w", ctx.Err()), s.closeStore())
 	}
 }
 
-// Close cuts all connections off and waits until the last is gone. The error
-// is always nil.
+// Close cuts all connections off and waits until the last is gone. The error is
+// that of closing what is kept on disk.
 func (s *Server) Close() error {
 	s.halt()
 	s.cut()
 	s.work.Wait()
-	return nil
+	return s.closeStore()
+}
+
+// closeStore writes what is still to be written.
+func (s *Server) closeStore() (err error) {
+	s.stored.Do(func() {
+		if s.store != nil {
+			err = s.store.Close()
+		}
+	})
+	return err
 }
 
 // halt closes the listeners and tells everything that runs to come to an end.

@@ -143,7 +143,7 @@ func (e *entity) rules() []*rule {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	return slices.SortedFunc(maps.Values(e.subscription.rules), func(a, b *rule) int {
-		return strings.Compare(strings.ToLower(a.description.Name), strings.ToLower(b.description.Name))
+		return compareFold(a.description.Name, b.description.Name)
 	})
 }
 

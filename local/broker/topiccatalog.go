@@ -20,7 +20,7 @@ func (s *Server) CreateTopic(t Topic) error {
 	if faults != nil {
 		return fmt.Errorf("create topic: %w", errors.Join(faults...))
 	}
-	if err := s.open(newEntity(s, kindTopic, q)); err != nil {
+	if err := s.make(newEntity(s, kindTopic, q)); err != nil {
 		return err
 	}
 	for _, d := range t.Subscriptions {
@@ -45,14 +45,11 @@ func (s *Server) UpdateTopic(t Topic) error {
 // ErrUnknownEntity.
 func (s *Server) DeleteTopic(name string) error {
 	e, err := s.catalog.findKind(kindTopic, name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.end(e) {
 		return fmt.Errorf("delete topic %q: %w", name, ErrUnknownEntity)
 	}
-	e.end()
 	for _, sub := range e.subscriptions() {
-		if s.catalog.remove(sub) {
-			sub.end()
-		}
+		s.end(sub) // if nobody else has
 	}
 	return nil
 }
@@ -71,9 +68,6 @@ func (d Subscription) validate(topic string) []error {
 
 // newRules makes the rules of a subscription ready.
 func newRules(descriptions []Rule, now time.Time) (map[string]*rule, error) {
-	if len(descriptions) == 0 {
-		descriptions = []Rule{{Name: defaultRuleName}}
-	}
 	rules := make(map[string]*rule, len(descriptions))
 	var faults []error
 	for _, d := range descriptions {
@@ -98,20 +92,37 @@ func (s *Server) CreateSubscription(topic string, d Subscription) error {
 	if faults := d.validate(t.path); faults != nil {
 		return fmt.Errorf("create subscription: %w", errors.Join(faults...))
 	}
-	rules, err := newRules(d.Rules, s.options.Now())
-	if err != nil {
+	e := newEntity(s, kindSubscription, d.queue(t.path).withDefaults())
+	rules := d.Rules
+	if len(rules) == 0 {
+		rules = []Rule{{Name: defaultRuleName}}
+	}
+	if err := e.subscribe(t, d.Name, d.DeadLetteringOnFilterEvaluationExceptions, rules); err != nil {
 		return fmt.Errorf("create subscription: %w", err)
 	}
-	e := newEntity(s, kindSubscription, d.queue(t.path).withDefaults())
-	e.subscription = &subscribed{topic: t, name: d.Name, buryFault: d.DeadLetteringOnFilterEvaluationExceptions, rules: rules}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if err := s.open(e); err != nil {
+	if err := s.make(e); err != nil {
 		return err
 	}
-	t.sorted = append(slices.Clone(t.sorted), e)
-	slices.SortFunc(t.sorted, func(a, b *entity) int { return strings.Compare(a.path, b.path) })
+	t.enlist(e)
 	return nil
+}
+
+// subscribe makes an entity that has no queue yet a subscription of a topic.
+func (e *entity) subscribe(t *entity, name string, buryFault bool, descriptions []Rule) error {
+	rules, err := newRules(descriptions, e.created)
+	if err != nil {
+		return err
+	}
+	e.subscription = &subscribed{topic: t, name: name, buryFault: buryFault, rules: rules}
+	return nil
+}
+
+// enlist has a topic give messages to a subscription.
+func (e *entity) enlist(sub *entity) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sorted = append(slices.Clone(e.sorted), sub)
+	slices.SortFunc(e.sorted, func(a, b *entity) int { return strings.Compare(a.path, b.path) })
 }
 
 // UpdateSubscription changes a subscription, and not its rules, as UpdateQueue
@@ -130,14 +141,13 @@ func (s *Server) UpdateSubscription(topic string, d Subscription) error {
 // DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
 func (s *Server) DeleteSubscription(topic, name string) error {
 	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.end(e) {
 		return fmt.Errorf("delete subscription %q: %w", name, ErrUnknownEntity)
 	}
 	t := e.subscription.topic
 	t.mu.Lock()
 	t.sorted = slices.DeleteFunc(slices.Clone(t.sorted), func(other *entity) bool { return other == e })
 	t.mu.Unlock()
-	e.end()
 	return nil
 }
 
@@ -199,5 +209,5 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 		return err
 	}
 	e.subscription.rules = rules
-	return nil
+	return s.save(e)
 }

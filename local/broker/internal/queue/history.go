@@ -17,16 +17,23 @@ func (h *history) repeats(id string, now time.Time) bool {
 	if h.window == 0 || id == "" {
 		return false
 	}
-	for len(h.order) > 0 && !h.until[h.order[0]].After(now) {
-		delete(h.until, h.order[0])
-		h.order[0] = ""
-		h.order = h.order[1:]
-	}
 	if _, seen := h.until[id]; seen {
 		return true
 	}
 	h.remember(id, now.Add(h.window))
 	return false
+}
+
+// forget drops an id whose window is over, and returns it.
+func (h *history) forget(now time.Time) (id string, ok bool) {
+	if len(h.order) == 0 || h.until[h.order[0]].After(now) {
+		return "", false
+	}
+	id = h.order[0]
+	h.order[0] = ""
+	h.order = h.order[1:]
+	delete(h.until, id)
+	return id, true
 }
 
 func (h *history) remember(id string, until time.Time) {

@@ -199,8 +199,10 @@ func (r *run) step(step int) {
 	case 6:
 		r.now = r.now.Add(time.Duration(r.rng.IntN(20)) * time.Second)
 		r.model.tick(r.now)
-		r.queue.Expire(r.now)
-		r.queue.DeadLetters().Expire(r.now)
+		if r.rng.IntN(2) == 0 { // else the next operation notices what is due
+			r.queue.Expire(r.now)
+			r.queue.DeadLetters().Expire(r.now)
+		}
 	default:
 		r.settle(q, dead)
 	}

@@ -176,6 +176,9 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 
 // repeats tells whether a message id is a duplicate, and remembers it.
 func (q *Queue) repeats(id string, now time.Time) bool {
+	for old, ok := q.history.forget(now); ok; old, ok = q.history.forget(now) {
+		q.note(Change{Kind: ChangeHistory, ID: old})
+	}
 	repeated := q.history.repeats(id, now)
 	if !repeated && id != "" && q.history.window > 0 {
 		q.note(Change{Kind: ChangeHistory, ID: id, Time: now.Add(q.history.window)})
@@ -278,6 +281,7 @@ func (q *Queue) enter(now time.Time) {
 	q.mu.Lock()
 	q.now = now
 	q.expire(now)
+	q.save() // what has just joined may be taken at once, and the store has it then
 }
 
 // leave ends an operation: waiters are woken, the alarm is set, the mutex is

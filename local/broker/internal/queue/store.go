@@ -21,7 +21,7 @@ const (
 	ChangeState                     // Deliveries, Deferred and Overlay of a message
 	ChangeDelete                    // a message
 	ChangeSession                   // State of the session ID as of Time; nil for none
-	ChangeHistory                   // the message id ID is remembered until Time
+	ChangeHistory                   // the message id ID is remembered until Time; zero: not any more
 	ChangeLast                      // Sequence is the last number that was given
 )
 

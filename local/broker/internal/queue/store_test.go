@@ -56,6 +56,9 @@ func (s *shelf) Append(changes []queue.Change) {
 			s.sessions[c.ID] = queue.SavedSession{ID: c.ID, State: c.State, Changed: c.Time}
 		case queue.ChangeHistory:
 			s.history[c.ID] = c.Time
+			if c.Time.IsZero() {
+				delete(s.history, c.ID)
+			}
 		case queue.ChangeLast:
 			s.last = c.Sequence
 		}

@@ -1,0 +1,202 @@
+package broker
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/store"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// This file keeps what entities there are, and finds them again.
+
+// savedEntity is an entity as it is kept. A topic's subscriptions are entities of
+// their own.
+type savedEntity struct {
+	Kind  kind
+	Queue Queue
+	// The rest is of a subscription.
+	Topic     string      `json:",omitempty"`
+	Name      string      `json:",omitempty"`
+	BuryFault bool        `json:",omitempty"`
+	Rules     []savedRule `json:",omitempty"`
+}
+
+// savedRule is a Rule. Values whose AMQP types JSON would lose are kept as AMQP.
+type savedRule struct {
+	Rule
+	AMQPParameters, AMQPProperties []byte `json:",omitempty"`
+}
+
+func saveRule(r Rule) (savedRule, error) {
+	s := savedRule{Rule: r}
+	var err error
+	if s.AMQPParameters, err = amqpMap(r.Parameters); err != nil {
+		return savedRule{}, err
+	}
+	s.Parameters = nil
+	if r.Correlation != nil {
+		c := *r.Correlation
+		if s.AMQPProperties, err = amqpMap(c.Properties); err != nil {
+			return savedRule{}, err
+		}
+		c.Properties = nil
+		s.Correlation = &c
+	}
+	return s, nil
+}
+
+func (s savedRule) rule() (Rule, error) {
+	r := s.Rule
+	var err error
+	if r.Parameters, err = goMap(s.AMQPParameters); err != nil {
+		return Rule{}, err
+	}
+	if r.Correlation != nil {
+		if r.Correlation.Properties, err = goMap(s.AMQPProperties); err != nil {
+			return Rule{}, err
+		}
+	}
+	return r, nil
+}
+
+func amqpMap(m map[string]any) ([]byte, error) {
+	if m == nil {
+		return nil, nil
+	}
+	return wire.AppendValue(nil, underlay(m))
+}
+
+func goMap(b []byte) (map[string]any, error) {
+	if b == nil {
+		return nil, nil
+	}
+	v, _, err := wire.DecodeValue(b)
+	if err != nil {
+		return nil, err
+	}
+	m, _ := v.(wire.Map)
+	return overlay(m), nil
+}
+
+// save keeps the entity as it is now; the caller holds its mutex, or is alone with
+// it. Without a store it does nothing.
+func (s *Server) save(e *entity) error {
+	if s.store == nil {
+		return nil
+	}
+	saved := savedEntity{Kind: e.kind, Queue: e.description}
+	if sub := e.subscription; sub != nil {
+		saved.Topic, saved.Name, saved.BuryFault = sub.topic.path, sub.name, sub.buryFault
+		for _, r := range sub.rules {
+			rule, err := saveRule(r.description)
+			if err != nil {
+				return fmt.Errorf("keep rule %q: %w", r.description.Name, err)
+			}
+			saved.Rules = append(saved.Rules, rule)
+		}
+		slices.SortFunc(saved.Rules, func(a, b savedRule) int { return compareFold(a.Name, b.Name) })
+	}
+	body, err := json.Marshal(saved)
+	if err != nil {
+		return fmt.Errorf("keep %s %q: %w", e.kind, e.path, err)
+	}
+	e.kept = s.store.Describe(e.path, body)
+	return nil
+}
+
+// restore makes the entities that the store has kept, topics before their
+// subscriptions.
+func (s *Server) restore() error {
+	kept := s.store.Entities()
+	saved := make([]savedEntity, len(kept))
+	for i, k := range kept {
+		if err := json.Unmarshal(k.Body(), &saved[i]); err != nil {
+			return fmt.Errorf("restore %s: %w", k.Path(), err)
+		}
+	}
+	for _, subscriptions := range []bool{false, true} {
+		for i, k := range kept {
+			if (saved[i].Kind == kindSubscription) == subscriptions {
+				if err := s.restoreEntity(k, saved[i]); err != nil {
+					return fmt.Errorf("restore %s: %w", k.Path(), err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
+	e := newEntity(s, d.Kind, d.Queue)
+	e.kept = k
+	if d.Kind == kindSubscription {
+		t, err := s.catalog.findKind(kindTopic, d.Topic)
+		if err != nil {
+			return err
+		}
+		rules := make([]Rule, len(d.Rules))
+		for i := range rules {
+			if rules[i], err = d.Rules[i].rule(); err != nil {
+				return err
+			}
+		}
+		if err := e.subscribe(t, d.Name, d.BuryFault, rules); err != nil {
+			return err
+		}
+		defer t.enlist(e)
+	}
+	now := s.options.Now()
+	content, err := k.Saved(now)
+	if err != nil {
+		return err
+	}
+	e.queue = queue.New(e.config(s, d.Queue))
+	e.queue.Restore(now, content)
+	return s.open(e)
+}
+
+// configure makes the entities of the options. One that the store has kept gets
+// the description of the options, but for what can't change.
+func (s *Server) configure() error {
+	for _, q := range s.options.Queues {
+		err := s.CreateQueue(q)
+		if errors.Is(err, ErrEntityExists) && s.store != nil {
+			err = s.UpdateQueue(q)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for _, t := range s.options.Topics {
+		err := s.CreateTopic(t)
+		if errors.Is(err, ErrEntityExists) && s.store != nil {
+			err = s.reconfigure(t)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reconfigure updates a topic and its subscriptions, and makes those that are not
+// there. Rules stay as they are.
+func (s *Server) reconfigure(t Topic) error {
+	if err := s.UpdateTopic(t); err != nil {
+		return err
+	}
+	for _, d := range t.Subscriptions {
+		err := s.CreateSubscription(t.Name, d)
+		if errors.Is(err, ErrEntityExists) {
+			err = s.UpdateSubscription(t.Name, d)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,317 @@
+package store
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+)
+
+const (
+	fileName = "broker.db"
+	// lockTimeout is how long another process may take to let go of the file.
+	lockTimeout = time.Second
+	// mapSize is the address space that the file gets at once: to grow it, all
+	// readers have to stop.
+	mapSize = 1 << 30
+	// retryAfter is the time between attempts while the disk takes nothing.
+	retryAfter = time.Second
+)
+
+// ErrInUse is returned for a folder that another process has open.
+var ErrInUse = errors.New("the folder is in use by another process")
+
+// Options are those of a Store. The zero value is good.
+type Options struct {
+	// Logger takes what happens to the disk. Nil discards.
+	Logger *slog.Logger
+	// Slow, when set, is called before every transaction, to play a slow disk. Its
+	// error is taken for the disk's.
+	Slow func() error
+}
+
+// Store is the file and what waits to be written to it. Its methods may be called
+// from any goroutine.
+type Store struct {
+	db  *bolt.DB
+	log *slog.Logger
+	o   Options
+
+	wake   chan struct{} // holds a token when there is something to write
+	ending chan struct{}
+	done   sync.WaitGroup
+
+	mu        sync.Mutex
+	entities  map[string]*Entity // by folded path
+	nextID    uint32
+	pending   []change
+	unwritten map[location]int    // where in pending a message is put
+	payloads  map[location][]byte // of pending and of what is written now
+	appended  uint64              // ticket of the last Append
+	synced    uint64              // everything up to this ticket is on disk
+	listeners map[chan<- struct{}]bool
+	failure   error // why the disk took nothing the last time
+}
+
+// location is where a message is.
+type location struct {
+	entity   uint32
+	dead     bool
+	sequence int64
+}
+
+// change is something to be written.
+type change struct {
+	entity uint32
+	queue.Change
+	put    *description // an entity is made or described anew
+	delete bool         // an entity ends
+	done   bool         // nothing is left to be done
+}
+
+// Open opens the store in a folder, which it makes if need be.
+func Open(folder string, o Options) (*Store, error) {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return nil, fmt.Errorf("make folder for the data: %w", err)
+	}
+	db, err := bolt.Open(filepath.Join(folder, fileName), 0o600, &bolt.Options{
+		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
+	})
+	if errors.Is(err, bolt.ErrTimeout) {
+		return nil, fmt.Errorf("open data in %s: %w", folder, ErrInUse)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("open data in %s: %w", folder, err)
+	}
+	s := &Store{
+		db: db, log: o.Logger, o: o,
+		wake: make(chan struct{}, 1), ending: make(chan struct{}),
+		entities: make(map[string]*Entity), payloads: make(map[location][]byte), unwritten: make(map[location]int), listeners: make(map[chan<- struct{}]bool),
+	}
+	if err := s.readEntities(); err != nil {
+		return nil, errors.Join(err, db.Close())
+	}
+	s.done.Go(s.write)
+	return s, nil
+}
+
+// Close writes what waits to be written and closes the file. While the disk takes
+// nothing, what waits is lost, which nobody was told was safe.
+func (s *Store) Close() error {
+	close(s.ending)
+	s.done.Wait()
+	if err := s.db.Close(); err != nil {
+		return fmt.Errorf("close data: %w", err)
+	}
+	return nil
+}
+
+// Last returns the ticket of all that was appended so far, and Synced that of what
+// is safe.
+func (s *Store) Last() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.appended
+}
+
+// Synced returns the ticket up to which everything is on disk.
+func (s *Store) Synced() uint64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.synced
+}
+
+// Listen has a token put into a channel, if it has room, whenever Synced grows.
+// The function that it returns ends this.
+func (s *Store) Listen(c chan<- struct{}) (stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.listeners[c] = true
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(s.listeners, c)
+	}
+}
+
+// Wait waits until all that was appended so far is on disk. It returns false when
+// stop is closed before.
+func (s *Store) Wait(stop <-chan struct{}) bool {
+	ticket := s.Last()
+	synced := make(chan struct{}, 1)
+	defer s.Listen(synced)()
+	for s.Synced() < ticket {
+		select {
+		case <-synced:
+		case <-stop:
+			return false
+		}
+	}
+	return true
+}
+
+// Err says why the disk takes nothing at the moment, nil while it does.
+func (s *Store) Err() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.failure
+}
+
+// append adds changes; the caller holds the mutex.
+func (s *Store) append(changes ...change) {
+	for _, c := range changes {
+		at := location{c.entity, c.Dead, c.Sequence}
+		switch {
+		case c.put != nil || c.delete:
+		case c.Kind == queue.ChangePut:
+			s.payloads[at] = c.Record.Payload
+			s.unwritten[at] = len(s.pending)
+		case c.Kind == queue.ChangeDelete:
+			if i, unwritten := s.unwritten[at]; unwritten {
+				// It need not be written at all.
+				s.pending[i] = change{done: true}
+				delete(s.unwritten, at)
+				delete(s.payloads, at)
+				continue
+			}
+		}
+		s.pending = append(s.pending, c)
+	}
+	s.appended++
+	select {
+	case s.wake <- struct{}{}:
+	default:
+	}
+}
+
+// write is the goroutine that writes.
+func (s *Store) write() {
+	for {
+		ended := false
+		select {
+		case <-s.wake:
+		case <-s.ending:
+			ended = true
+		}
+		if !s.writeAll() || ended {
+			return
+		}
+	}
+}
+
+// writeAll writes until nothing waits. It returns false when the store ends before
+// the disk has taken everything.
+func (s *Store) writeAll() bool {
+	for {
+		s.mu.Lock()
+		batch, ticket := s.pending, s.appended
+		s.pending = nil
+		clear(s.unwritten)
+		s.mu.Unlock()
+		if len(batch) == 0 {
+			s.safe(nil, ticket)
+			return true
+		}
+		for err := s.transact(batch); err != nil; err = s.transact(batch) {
+			s.fail(err)
+			select {
+			case <-s.ending:
+				return false
+			case <-time.After(retryAfter):
+			}
+		}
+		s.safe(batch, ticket)
+	}
+}
+
+// fail notes that the disk took nothing.
+func (s *Store) fail(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.failure == nil {
+		s.log.Error("the disk does not take what must be kept; it is tried again", "error", err)
+	}
+	s.failure = err
+}
+
+// safe notes that a batch is on disk.
+func (s *Store) safe(batch []change, ticket uint64) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, c := range batch {
+		if c.Kind == queue.ChangePut && !c.done {
+			delete(s.payloads, location{c.entity, c.Dead, c.Sequence})
+		}
+	}
+	if s.failure != nil {
+		s.log.Info("the disk takes again what must be kept")
+		s.failure = nil
+	}
+	s.synced = ticket
+	for c := range s.listeners {
+		select {
+		case c <- struct{}{}:
+		default:
+		}
+	}
+}
+
+// transact writes a batch in one transaction.
+func (s *Store) transact(batch []change) error {
+	if s.o.Slow != nil {
+		if err := s.o.Slow(); err != nil {
+			return err
+		}
+	}
+	return s.db.Update(func(tx *bolt.Tx) error {
+		w := writer{tx: tx, buckets: make(map[bucketKey]*bolt.Bucket)}
+		for i := range batch {
+			if err := w.write(&batch[i]); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// load returns the payload of a message, nil where there is none.
+func (s *Store) load(at location) []byte {
+	s.mu.Lock()
+	payload, waiting := s.payloads[at]
+	s.mu.Unlock()
+	if waiting {
+		return payload
+	}
+	err := s.db.View(func(tx *bolt.Tx) error {
+		b := tx.Bucket(entityName(at.entity))
+		if b == nil {
+			return errRecord
+		}
+		if b = b.Bucket(messagesName(at.dead)); b == nil {
+			return errRecord
+		}
+		r, err := readRecord(b.Get(sequenceKey(at.sequence)))
+		payload = bytes.Clone(r.Payload)
+		return err
+	})
+	if err != nil {
+		s.log.Error("a message can't be read from the disk", "sequence", at.sequence, "error", err)
+	}
+	return payload
+}
+
+func sequenceKey(sequence int64) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(sequence))
+}

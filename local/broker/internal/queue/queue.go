@@ -281,7 +281,6 @@ func (q *Queue) enter(now time.Time) {
 	q.mu.Lock()
 	q.now = now
 	q.expire(now)
-	q.save() // what has just joined may be taken at once, and the store has it then
 }
 
 // leave ends an operation: waiters are woken, the alarm is set, the mutex is

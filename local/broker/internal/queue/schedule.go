@@ -86,6 +86,7 @@ func (q *Queue) activate(now time.Time) {
 		q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 		q.admit(q.lastSeq, item, item.EnqueueAt)
 	}
+	q.save() // what has just joined may be taken or expire at once, and the store has it then
 }
 
 // withScheduled joins the scheduled messages from the sequence number on to a

@@ -78,6 +78,10 @@ type change struct {
 	done   bool         // nothing is left to be done
 }
 
+func (c *change) putsMessage() bool {
+	return c.Kind == queue.ChangePut && c.put == nil && !c.delete && !c.done
+}
+
 // Open opens the store in a folder, which it makes if need be.
 func Open(folder string, o Options) (*Store, error) {
 	if o.Logger == nil {
@@ -174,11 +178,10 @@ func (s *Store) append(changes ...change) {
 	for _, c := range changes {
 		at := location{c.entity, c.Dead, c.Sequence}
 		switch {
-		case c.put != nil || c.delete:
-		case c.Kind == queue.ChangePut:
+		case c.putsMessage():
 			s.payloads[at] = c.Record.Payload
 			s.unwritten[at] = len(s.pending)
-		case c.Kind == queue.ChangeDelete:
+		case c.Kind == queue.ChangeDelete && !c.delete:
 			if i, unwritten := s.unwritten[at]; unwritten {
 				// It need not be written at all.
 				s.pending[i] = change{done: true}
@@ -251,7 +254,7 @@ func (s *Store) safe(batch []change, ticket uint64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, c := range batch {
-		if c.Kind == queue.ChangePut && !c.done {
+		if c.putsMessage() {
 			delete(s.payloads, location{c.entity, c.Dead, c.Sequence})
 		}
 	}

@@ -43,7 +43,8 @@ The endpoint speaks AMQP 1.0 to any Service Bus client that is given the connect
 string printed at the start, and the management API to administration clients. The tenant answers as Microsoft Graph does, with its
 quotas, and misbehaves as it does on a bad day: --faults none makes it behave, and the
 same --seed makes it misbehave the same way again. Everything is in memory and gone
-at the end.
+at the end, but for the queues and messages of --data FOLDER: a message that was
+acknowledged is there again, however the process ended.
 
 With --tls FOLDER the tenant is served over TLS, knows one application with the
 permissions of --grant, and issues and checks access tokens: for rehearsing credentials

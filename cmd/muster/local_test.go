@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -73,5 +74,33 @@ func TestLocalKeys(t *testing.T) {
 	muster(t, env, "", "publish", "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, 1)
 	for _, wrong := range [][]string{{"--key", "nameless"}, {"--open", "--host", "0.0.0.0"}, {"--accept-any-jwt", "--host", "0.0.0.0"}} {
 		muster(t, nil, "", append([]string{"local"}, wrong...)...).expect(t, 2)
+	}
+}
+
+// With --data, the endpoint may be killed too: what was acknowledged is there
+// when it comes back, and what was completed is not.
+func TestLocalOutlivesItsProcess(t *testing.T) {
+	t.Parallel()
+	const n = 40
+	folder := filepath.Join(t.TempDir(), "data")
+	l := startLocal(t, "--users", fmt.Sprint(n), "--faults", "none", "--quota", "unlimited", "--data", folder)
+	muster(t, l.env(), "", "load", writeFile(t, "users.csv", rows(n))).expect(t, 0)
+	l.kill()
+	<-l.done
+	l = startLocal(t, "--users", fmt.Sprint(n), "--faults", "none", "--quota", "unlimited", "--data", folder)
+	muster(t, l.env(fast...), "", "worker", "--until-empty").expect(t, 0)
+	if got := l.stats(t).Writes; got != n {
+		t.Errorf("%d writes, want %d", got, n)
+	}
+	l.kill()
+	<-l.done
+	l = startLocal(t, "--users", fmt.Sprint(n), "--faults", "none", "--quota", "unlimited", "--data", folder)
+	muster(t, l.env(fast...), "", "worker", "--until-empty").expect(t, 0)
+	if got := l.stats(t).Requests; got != 0 {
+		t.Errorf("%d requests for commands that were completed", got)
+	}
+	r := muster(t, nil, "", "local", "--amqp-port", "0", "--management-port", "0", "--graph-port", "0", "--data", folder).expect(t, 1)
+	if !strings.Contains(r.stderr, "in use by another process") {
+		t.Errorf("stderr: %s", r.stderr)
 	}
 }

@@ -20,6 +20,7 @@ type endpointFlags struct {
 	maxDeliveryCount int
 	keys             []string
 	acceptJWT, open  bool
+	data             string
 }
 
 func (f *endpointFlags) add(cmd *cobra.Command) {
@@ -31,6 +32,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	fs.StringArrayVar(&f.sessionQueues, "session-queue", nil, "name of a queue that requires sessions; may be repeated")
 	fs.DurationVar(&f.lockDuration, "lock-duration", time.Minute, "how long a received message is locked, at most 5m")
 	fs.IntVar(&f.maxDeliveryCount, "max-delivery-count", 10, "deliveries after which a message is dead-lettered")
+	fs.StringVar(&f.data, "data", "", "keep queues and messages in this folder, on disk; default: in memory")
 	fs.StringArrayVar(&f.keys, "key", nil, "shared access key, NAME:VALUE or NAME:VALUE:RIGHTS with Manage, Send, Listen joined by +; may be repeated; default: that of Microsoft's emulator")
 	fs.BoolVar(&f.acceptJWT, "accept-any-jwt", false, "take every token of Microsoft Entra ID, unverified; on loopback only")
 	fs.BoolVar(&f.open, "open", false, "ask for no token, and make a queue for every name, for plain AMQP tools; on loopback only")
@@ -48,7 +50,7 @@ func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*
 	if len(f.keys) > 0 && onCommandLine(cmd, "key") {
 		p.log.Warn("the keys are readable by everybody on this machine while the command runs; use " + environmentName("key"))
 	}
-	o := broker.Options{Logger: p.log, AcceptJWT: f.acceptJWT, Open: f.open}
+	o := broker.Options{Logger: p.log, Data: f.data, AcceptJWT: f.acceptJWT, Open: f.open}
 	for _, name := range f.names() {
 		o.Queues = append(o.Queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount})
 	}
@@ -63,10 +65,10 @@ func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*
 		o.Keys = append(o.Keys, key)
 	}
 	s, err := broker.New(o)
-	if err != nil {
+	if err != nil && f.data == "" {
 		return nil, usageError("%w", err)
 	}
-	return s, nil
+	return s, err
 }
 
 // parseKey reads a key of the command line. Its value may hold colons: only what

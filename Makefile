@@ -6,7 +6,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
            $(wildcard messages/schema/* report/page/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet chromium accessibility bench fuzz kill model clean
+.PHONY: help build run test vet bench-broker chromium accessibility bench fuzz kill model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -23,6 +23,7 @@ run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; result
 # The tests through the binary wait far more than they compute, hence -parallel.
 test: vet chromium ## vet and run all tests with the race detector
 	$(GO) test -race -parallel 8 -timeout 8m ./...
+	MUSTERTEST_DURABLE=1 $(GO) test -timeout 8m ./local/broker
 
 vet: ## check formatting, run go vet
 	@unformatted=$$(gofmt -l .); \
@@ -49,6 +50,9 @@ accessibility: chromium ## hold the page of muster report against axe-core, whic
 bench: $(BIN) ## commands per second through the worker and rows per second through load, beside the bare client
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./cmd/muster
 
+bench-broker: ## messages per second through the endpoint, in memory and on disk, with the bare client
+	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./local/broker
+
 FUZZTIME ?= 30s
 fuzz: ## run every fuzz target for FUZZTIME (30s)
 	@set -e; for package in $$($(GO) list ./...); do \
@@ -59,8 +63,8 @@ fuzz: ## run every fuzz target for FUZZTIME (30s)
 	done
 
 KILLS ?= 100
-kill: ## the long form of the crash test: KILLS (100) times SIGKILL during one run
-	MUSTERTEST_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -run TestNothingIsLostToSIGKILL -v ./cmd/muster
+kill: ## the long form of the crash tests: KILLS (100) times SIGKILL, of the worker and of the endpoint
+	MUSTERTEST_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -run TestNothingIsLostToSIGKILL -v ./cmd/muster ./local/broker
 
 MODELTIME ?= 5m
 model: ## the long form of the model test: made-up users and commands for MODELTIME (5m) on good and bad days

@@ -1,43 +1,147 @@
 package broker_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
+	"os/exec"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 )
 
+// The server of a benchmark is a process of its own, so that its share of the
+// CPU can be told from the client's. All measure with the bare azservicebus.
+
 // body is the message size of the benchmarks.
 var body = make([]byte, 500)
 
-// BenchmarkSendBatched sends 500-byte messages in batches as large as they get.
-func BenchmarkSendBatched(b *testing.B) {
-	s := start(b, oneQueue)
-	sendBatched(b, connect(b, s), "q", 1) // attach outside the measurement
-	client := connect(b, s)
-	b.ReportAllocs()
-	b.ResetTimer()
-	sendBatched(b, client, "q", b.N)
-	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+// benchmarked is a server in a process of its own.
+type benchmarked struct {
+	b       *testing.B
+	address string
+	cmd     *exec.Cmd
+	cpu     time.Duration // of this process, when the measurement began
 }
 
-// sendBatched sends n messages.
-func sendBatched(tb testing.TB, client *azservicebus.Client, queue string, n int) {
+// inBothStores runs a benchmark on a server that keeps its messages in memory, and
+// on one that keeps them on disk.
+func inBothStores(b *testing.B, run func(b *testing.B, s *benchmarked)) {
+	for _, store := range []string{"memory", "disk"} {
+		b.Run(store, func(b *testing.B) {
+			folder := ""
+			if store == "disk" {
+				folder = b.TempDir()
+			}
+			run(b, startBenchmarked(b, folder))
+		})
+	}
+}
+
+func startBenchmarked(b *testing.B, folder string) *benchmarked {
+	b.Helper()
+	s := &benchmarked{b: b, cmd: exec.Command(os.Args[0])}
+	s.cmd.Env = append(os.Environ(), childVariable+"=1", childFolder+"="+folder, childAddress+"=127.0.0.1:0")
+	s.cmd.Stderr = os.Stderr
+	out, err := s.cmd.StdoutPipe()
+	if err != nil {
+		b.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(s.end)
+	line, _, err := bufio.NewReader(out).ReadLine()
+	if err != nil {
+		b.Fatalf("the server did not start: %v", err)
+	}
+	s.address = string(line)
+	return s
+}
+
+// end kills the server if measured has not done so.
+func (s *benchmarked) end() {
+	if s.cmd.ProcessState == nil {
+		_ = s.cmd.Process.Signal(syscall.SIGKILL)
+		_ = s.cmd.Wait()
+	}
+}
+
+// measure begins the measurement.
+func (s *benchmarked) measure() {
+	s.cpu = ownCPU()
+	s.b.ReportAllocs()
+	s.b.ResetTimer()
+}
+
+// measured ends it, and reports messages per second and the server's share of the
+// CPU time; that includes its start.
+func (s *benchmarked) measured() {
+	s.b.StopTimer()
+	own := ownCPU() - s.cpu
+	s.end()
+	server := s.cmd.ProcessState.UserTime() + s.cmd.ProcessState.SystemTime()
+	s.b.ReportMetric(float64(s.b.N)/s.b.Elapsed().Seconds(), "msgs/s")
+	s.b.ReportMetric(100*server.Seconds()/(server+own).Seconds(), "%server-cpu")
+}
+
+func ownCPU() time.Duration {
+	var u syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &u); err != nil {
+		return 0
+	}
+	return time.Duration(u.Utime.Nano() + u.Stime.Nano())
+}
+
+// connect makes a client that ends with the benchmark, and before the server.
+func (s *benchmarked) connect() *azservicebus.Client {
+	s.b.Helper()
+	client, err := azservicebus.NewClientFromConnectionString(
+		"Endpoint=sb://"+s.address+";SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE;UseDevelopmentEmulator=true", nil)
+	if err != nil {
+		s.b.Fatal(err)
+	}
+	s.b.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+		defer cancel()
+		_ = client.Close(ctx) // the server is gone
+	})
+	return client
+}
+
+// BenchmarkSendBatched sends 500-byte messages in batches as large as they get.
+func BenchmarkSendBatched(b *testing.B) {
+	inBothStores(b, func(b *testing.B, s *benchmarked) {
+		client := s.connect()
+		sendBatched(b, client, "plain", 1, 1) // attach outside the measurement
+		s.measure()
+		sendBatched(b, client, "plain", b.N, 1)
+		s.measured()
+	})
+}
+
+// sendBatched sends n messages, in so many sessions if there are any.
+func sendBatched(tb testing.TB, client *azservicebus.Client, queue string, n, sessions int) {
 	tb.Helper()
 	ctx := context.Background()
 	sender, err := client.NewSender(queue, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	message := &azservicebus.Message{Body: body}
 	for n > 0 {
 		batch, err := sender.NewMessageBatch(ctx, nil)
 		if err != nil {
 			tb.Fatal(err)
 		}
-		for n > 0 && batch.AddMessage(message, nil) == nil {
+		for n > 0 {
+			session := fmt.Sprint(n % sessions)
+			if batch.AddMessage(&azservicebus.Message{Body: body, SessionID: &session}, nil) != nil {
+				break
+			}
 			n--
 		}
 		if err := sender.SendMessageBatch(ctx, batch, nil); err != nil {
@@ -51,34 +155,40 @@ func sendBatched(tb testing.TB, client *azservicebus.Client, queue string, n int
 func BenchmarkReceiveComplete(b *testing.B) {
 	for _, receivers := range []int{1, 8} {
 		b.Run(fmt.Sprintf("receivers=%d", receivers), func(b *testing.B) {
-			s := start(b, oneQueue)
-			sendBatched(b, connect(b, s), "q", b.N)
-			clients := make([]*azservicebus.Receiver, receivers)
-			for i := range clients {
-				var err error
-				if clients[i], err = connect(b, s).NewReceiverForQueue("q", nil); err != nil {
-					b.Fatal(err)
+			inBothStores(b, func(b *testing.B, s *benchmarked) {
+				sendBatched(b, s.connect(), "plain", b.N, 1)
+				clients := make([]*azservicebus.Receiver, receivers)
+				for i := range clients {
+					var err error
+					if clients[i], err = s.connect().NewReceiverForQueue("plain", nil); err != nil {
+						b.Fatal(err)
+					}
 				}
-			}
-			b.ReportAllocs()
-			b.ResetTimer()
-			var work sync.WaitGroup
-			for i, r := range clients {
-				share := b.N / receivers
-				if i == 0 {
-					share += b.N % receivers
+				s.measure()
+				var work sync.WaitGroup
+				for i, r := range clients {
+					share := b.N / receivers
+					if i == 0 {
+						share += b.N % receivers
+					}
+					work.Go(func() { receiveComplete(b, r, share) })
 				}
-				work.Go(func() { receiveComplete(b, r, share) })
-			}
-			work.Wait()
-			b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "msgs/s")
+				work.Wait()
+				s.measured()
+			})
 		})
 	}
 }
 
+// taker is a receiver, of a queue or of a session.
+type taker interface {
+	ReceiveMessages(context.Context, int, *azservicebus.ReceiveMessagesOptions) ([]*azservicebus.ReceivedMessage, error)
+	CompleteMessage(context.Context, *azservicebus.ReceivedMessage, *azservicebus.CompleteMessageOptions) error
+}
+
 // receiveComplete takes n messages and completes those of one receive in
 // parallel, since every settlement is a round trip.
-func receiveComplete(b *testing.B, r *azservicebus.Receiver, n int) {
+func receiveComplete(b *testing.B, r taker, n int) {
 	ctx := context.Background()
 	for n > 0 {
 		messages, err := r.ReceiveMessages(ctx, min(n, 100), nil)
@@ -96,5 +206,53 @@ func receiveComplete(b *testing.B, r *azservicebus.Receiver, n int) {
 		}
 		settling.Wait()
 		n -= len(messages)
+	}
+}
+
+// BenchmarkSessions works off 1,000 sessions by eight connections: accept the next
+// one, take its messages, complete them, give it back.
+func BenchmarkSessions(b *testing.B) {
+	const sessions, workers = 1000, 8
+	inBothStores(b, func(b *testing.B, s *benchmarked) {
+		sendBatched(b, s.connect(), "sessions", b.N, sessions)
+		clients := make([]*azservicebus.Client, workers)
+		for i := range clients {
+			clients[i] = s.connect()
+		}
+		s.measure()
+		var work sync.WaitGroup
+		left := make(chan int, sessions)
+		for i := range sessions {
+			left <- i
+		}
+		close(left)
+		for _, client := range clients {
+			work.Go(func() {
+				for i := range left {
+					share := b.N / sessions
+					if i > 0 && i <= b.N%sessions {
+						share++
+					}
+					if share > 0 {
+						workOffSession(b, client, fmt.Sprint(i), share)
+					}
+				}
+			})
+		}
+		work.Wait()
+		s.measured()
+	})
+}
+
+func workOffSession(b *testing.B, client *azservicebus.Client, id string, n int) {
+	ctx := context.Background()
+	r, err := client.AcceptSessionForQueue(ctx, "sessions", id, nil)
+	if err != nil {
+		b.Error(err)
+		return
+	}
+	receiveComplete(b, r, n)
+	if err := r.Close(ctx); err != nil {
+		b.Error(err)
 	}
 }

@@ -16,8 +16,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
-	if folder := os.Getenv(crashFolder); folder != "" {
-		fmt.Fprintln(os.Stderr, serveUntilKilled(folder, os.Getenv(crashAddress)))
+	if os.Getenv(childVariable) != "" {
+		fmt.Fprintln(os.Stderr, serveUntilKilled(os.Getenv(childFolder), os.Getenv(childAddress)))
 		os.Exit(1)
 	}
 	goleak.VerifyTestMain(m)

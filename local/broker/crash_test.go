@@ -20,16 +20,17 @@ import (
 	"github.com/muster-mfa/muster/local/broker"
 )
 
-// The folder of a server that is to be killed, and where it listens, when this
-// process is one.
+// With childVariable this process is a server: it keeps its data in a folder, or in
+// memory, and listens at an address.
 const (
-	crashFolder  = "MUSTERTEST_CRASH_FOLDER"
-	crashAddress = "MUSTERTEST_CRASH_ADDRESS"
+	childVariable = "MUSTERTEST_CHILD"
+	childFolder   = "MUSTERTEST_CHILD_FOLDER"
+	childAddress  = "MUSTERTEST_CHILD_ADDRESS"
 )
 
-// serveUntilKilled is what the process to be killed does.
+// serveUntilKilled is what such a process does.
 func serveUntilKilled(folder, address string) error {
-	s, err := broker.New(broker.Options{Data: folder, Open: true, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})), Queues: []broker.Queue{
+	s, err := broker.New(broker.Options{Data: folder, Open: true, Logger: slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelError})), Queues: []broker.Queue{
 		{Name: "plain", MaxDeliveryCount: 1000}, {Name: "sessions", RequiresSession: true, MaxDeliveryCount: 1000},
 	}})
 	if err != nil {
@@ -132,7 +133,7 @@ func TestNothingIsLostToSIGKILL(t *testing.T) {
 func startVictim(t *testing.T, folder string) (address string, end func()) {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), crashFolder+"="+folder, crashAddress+"=127.0.0.1:0", "GORACE=atexit_sleep_ms=0")
+	cmd.Env = append(os.Environ(), childVariable+"=1", childFolder+"="+folder, childAddress+"=127.0.0.1:0", "GORACE=atexit_sleep_ms=0")
 	cmd.Stderr = os.Stderr
 	out, err := cmd.StdoutPipe()
 	if err != nil {

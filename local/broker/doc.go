@@ -33,10 +33,13 @@
 // sent as such or by $management, and their cancellation; deferred messages;
 // duplicate detection.
 //
-// There are no transactions, topics and forwarding, and no management API to make
-// entities by. Who asks for them is told so by an AMQP error or a management
-// status; nothing is silently done otherwise. Messages live in memory and end
-// with the Server.
+// Topics and subscriptions with SQL and correlation filters and actions
+// (internal/filter), forwarding, and a management API to make entities by.
+//
+// There are no transactions. Who asks for them is told so by an AMQP error; nothing
+// is silently done otherwise. Messages live in memory and end with the Server,
+// unless Options.Data names a folder to keep them in (internal/store): then what
+// was answered is on disk.
 //
 // # Where it follows Service Bus rather than AMQP
 //

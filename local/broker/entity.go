@@ -58,6 +58,7 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		MaxDeliveryCount:  q.MaxDeliveryCount,
 		DeadLetterExpired: q.DeadLetteringOnMessageExpiration,
 		TimeToLive:        q.DefaultMessageTimeToLive,
+		MaxSize:           int64(q.MaxSizeInMegabytes) << 20,
 		Sessions:          q.RequiresSession,
 		DuplicateWindow:   q.duplicateWindow(),
 		Forward:           s.forwardTo(q.ForwardTo),

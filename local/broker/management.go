@@ -88,6 +88,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusNotFound, description: textMessageNotFound, condition: condMessageNotFound}
 	case errors.Is(err, queue.ErrSessionNeeded):
 		return reply{status: http.StatusBadRequest, description: textSessionNeeded, condition: wire.CondNotAllowed}
+	case errors.Is(err, queue.ErrFull):
+		return reply{status: http.StatusForbidden, description: textFull, condition: wire.CondResourceLimitExceeded}
 	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return reply{status: http.StatusBadRequest, description: err.Error(), condition: wire.CondNotAllowed}
 	case errors.As(err, &argument):

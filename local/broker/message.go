@@ -41,6 +41,9 @@ const (
 const textSessionNeeded = "The SessionId was not set on a message, and it cannot be sent to the entity. " +
 	"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value."
 
+// textFull is what Service Bus says about a message for which there is no room.
+const textFull = "The maximum entity size has been reached or exceeded."
+
 // enqueue returns what puts messages, single or batched, into a queue. A batch
 // goes in whole or not at all.
 func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire.Error {
@@ -236,8 +239,11 @@ func sendFault(err error) *wire.Error {
 	case *wire.DecodeError:
 		return err.Peer()
 	}
-	if errors.Is(err, queue.ErrSessionNeeded) {
+	switch {
+	case errors.Is(err, queue.ErrSessionNeeded):
 		return refuse(wire.CondNotAllowed, "%s", textSessionNeeded)
+	case errors.Is(err, queue.ErrFull):
+		return refuse(wire.CondResourceLimitExceeded, "%s", textFull)
 	}
 	return refuse(wire.CondInternalError, "the message could not be stored")
 }

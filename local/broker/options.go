@@ -90,6 +90,10 @@ type Queue struct {
 	// 10 minutes.
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration
+	// MaxSizeInMegabytes bounds what the queue holds with its dead-letter queue,
+	// scheduled messages left out; 0 means that nothing does. A message for which there
+	// is no room is refused with amqp:resource-limit-exceeded.
+	MaxSizeInMegabytes int
 	// ForwardTo names the queue that messages go on to as they arrive, and
 	// ForwardDeadLetteredMessagesTo the one that takes the dead letters. A message
 	// goes over four hops at most.
@@ -210,6 +214,9 @@ func (q Queue) validate(k kind) []error {
 	case StatusActive, StatusDisabled, StatusSendDisabled, StatusReceiveDisabled:
 	default:
 		fault("Status %q is unknown", q.Status)
+	}
+	if q.MaxSizeInMegabytes < 0 {
+		fault("MaxSizeInMegabytes %d: must not be negative", q.MaxSizeInMegabytes)
 	}
 	if q.DefaultMessageTimeToLive < 0 {
 		fault("DefaultMessageTimeToLive %v: must not be negative", q.DefaultMessageTimeToLive)

@@ -265,7 +265,7 @@ func TestManyReceivers(t *testing.T) {
 			}
 		})
 	}
-	sendBatched(t, connect(t, s), "q", messages)
+	sendBatched(t, connect(t, s), "q", messages, 1)
 	work.Wait()
 	for seq, times := range seen {
 		if times != 1 {

@@ -83,6 +83,55 @@ func rpcScript(node string, application wire.Map, body any) []byte {
 	return s.closed()
 }
 
+// sessionScript accepts a session by name and the next one, receives, defers and
+// gives back.
+func sessionScript() []byte {
+	s := opened()
+	s.frame(0, &wire.Attach{Name: "s", Handle: 0, Role: wire.RoleSender, Target: &wire.Target{Address: "sessions"}}, nil)
+	p := wire.Properties{GroupID: wire.Some("a")}
+	message, err := p.AppendBinary(nil)
+	if err != nil {
+		panic(err)
+	}
+	for i := range uint32(3) {
+		s.frame(0, delivery(0, i), wire.AppendData(message, []byte("m")))
+	}
+	for i, filter := range []any{"a", nil} {
+		accept := acceptFrame(uint32(i+1), filter)
+		accept.Source.Address = "sessions"
+		accept.RcvSettleMode = wire.Some(wire.ReceiverSecond)
+		s.frame(0, accept, nil)
+		s.frame(0, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 100, OutgoingWindow: 100,
+			Handle: wire.Some(uint32(i + 1)), DeliveryCount: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](20)}, nil)
+	}
+	s.frame(0, &wire.Disposition{Role: wire.RoleReceiver, First: 0, State: &wire.Modified{UndeliverableHere: true}}, nil)
+	s.frame(0, &wire.Detach{Handle: 1, Closed: true}, nil)
+	s.frame(0, &wire.Detach{Handle: 2, Closed: true}, nil)
+	return s.closed()
+}
+
+// topicScript sends to a topic.
+func topicScript() []byte {
+	s := opened()
+	s.frame(0, &wire.Attach{Name: "s", Handle: 0, Role: wire.RoleSender, Target: &wire.Target{Address: "t"}}, nil)
+	message, err := wire.AppendApplicationProperties(nil, wire.Map{{Key: "n", Value: int64(1)}})
+	if err != nil {
+		panic(err)
+	}
+	s.frame(0, delivery(0, 0), wire.AppendData(message, []byte("m")))
+	return s.closed()
+}
+
+// fuzzed are options with an entity of every kind.
+var fuzzed = broker.Options{
+	Queues: []broker.Queue{
+		{Name: "q", RequiresDuplicateDetection: true}, {Name: "sessions", RequiresSession: true}, {Name: "on", ForwardTo: "q"},
+	},
+	Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{
+		{Name: "s", Rules: []broker.Rule{{Name: "r", SQL: "n > 0 AND sys.Label IS NULL", Action: "SET n = n + 1; SET sys.Label = 'x'"}}},
+	}}},
+}
+
 // FuzzConnection gives a server whatever bytes a peer may send from the first
 // to the last. The server must neither panic nor hang, and must let go of the
 // connection.
@@ -94,9 +143,17 @@ func FuzzConnection(f *testing.F) {
 	f.Add(rpcScript("q/$management", operation("com.microsoft:renew-lock"), wire.Map{{Key: "lock-tokens", Value: wire.ArrayOf(wire.UUID{1})}}))
 	f.Add(rpcScript("q/$management", operation("com.microsoft:peek-message"),
 		wire.Map{{Key: "from-sequence-number", Value: int64(1)}, {Key: "message-count", Value: int32(5)}}))
+	f.Add(rpcScript("q/$management", operation("com.microsoft:receive-by-sequence-number"),
+		wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(int64(1))}, {Key: "receiver-settle-mode", Value: uint32(1)}}))
+	f.Add(rpcScript("q/$management", operation("com.microsoft:schedule-message"),
+		wire.Map{{Key: "messages", Value: wire.List{wire.Map{{Key: "message", Value: text("later")}}}}}))
+	f.Add(rpcScript("sessions/$management", operation("com.microsoft:set-session-state"),
+		wire.Map{{Key: "session-id", Value: "a"}, {Key: "session-state", Value: []byte("x")}}))
+	f.Add(sessionScript())
+	f.Add(topicScript())
 	f.Fuzz(func(t *testing.T, data []byte) {
 		listener := newPipes()
-		s, err := broker.New(oneQueue)
+		s, err := broker.New(fuzzed)
 		if err != nil {
 			t.Fatal(err)
 		}

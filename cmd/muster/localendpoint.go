@@ -87,10 +87,12 @@ func parseKey(text string) (broker.Key, error) {
 	return k, nil
 }
 
-// managementSite serves the management API, and AMQP over WebSocket beside it.
+// managementSite serves the management API, and beside it AMQP over WebSocket and
+// faults for tests.
 func managementSite(s *broker.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.ManagementHandler())
 	mux.Handle(broker.WebSocketPath, s.WebSocketHandler())
+	mux.Handle(broker.FaultsPath, s.FaultsHandler())
 	return mux
 }

@@ -30,12 +30,13 @@ type conn struct {
 	net    net.Conn
 	log    *slog.Logger
 
-	reader *wire.Reader  // of serve up to the open, then of the read goroutine
-	outbox *outbox       // shared
-	woken  *wakeups      // shared
-	out    []byte        // frames that are not in the outbox yet
-	marks  []mark        // which of them rest on what is not on disk yet
-	synced chan struct{} // has a token when the disk has written
+	reader *wire.Reader     // of serve up to the open, then of the read goroutine
+	outbox *outbox          // shared
+	woken  *wakeups         // shared
+	out    []byte           // frames that are not in the outbox yet
+	marks  []mark           // which of them rest on what is not on disk yet
+	synced chan struct{}    // has a token when the disk has written
+	paused <-chan time.Time // not nil while a fault has the connection wait
 
 	opened    bool          // the peer's open was taken
 	hostname  string        // as the peer dialled it
@@ -132,9 +133,13 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 	heartbeat := time.NewTicker(c.keepAlive)
 	defer heartbeat.Stop()
 	for {
-		c.deliver()
-		c.flush()
 		next := frames
+		if c.paused != nil {
+			next = nil
+		} else {
+			c.deliver()
+			c.flush()
+		}
 		if c.outbox.backlog()+len(c.out) > stallAt {
 			next = nil
 		}
@@ -147,6 +152,8 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 			c.attend()
 		case <-c.outbox.room:
 		case <-c.synced:
+		case <-c.paused:
+			c.paused = nil
 		case <-heartbeat.C:
 			c.out = wire.AppendEmptyFrame(c.out)
 		case <-stop.Done():
@@ -154,6 +161,9 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 		}
 	}
 }
+
+// pause lets the connection wait: nothing is read, answered or delivered.
+func (c *conn) pause(d time.Duration) { c.paused = time.After(d) }
 
 // attend does what others want of the connection.
 func (c *conn) attend() {

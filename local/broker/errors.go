@@ -16,6 +16,7 @@ const (
 	condMessageNotFound       wire.Symbol = "com.microsoft:message-not-found"
 	condSessionCannotBeLocked wire.Symbol = "com.microsoft:session-cannot-be-locked"
 	condSessionLockLost       wire.Symbol = "com.microsoft:session-lock-lost"
+	condServerBusy            wire.Symbol = "com.microsoft:server-busy"
 	condTimeout               wire.Symbol = "com.microsoft:timeout"
 )
 

@@ -53,6 +53,9 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		if fault != nil {
 			return fault
 		}
+		if fault := l.suffer(); fault != nil {
+			return fault
+		}
 		if s := l.session.conn.server.store; s != nil && s.Err() != nil {
 			return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
 		}
@@ -61,6 +64,18 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		}
 		return nil
 	}
+}
+
+// suffer has the faults happen that wait for a message.
+func (l *link) suffer() *wire.Error {
+	c := l.session.conn
+	if delay, strikes := c.server.faults.strikes(FaultDelay, l.entity.path); strikes {
+		c.pause(delay)
+	}
+	if _, strikes := c.server.faults.strikes(FaultBusy, l.entity.path); strikes {
+		return refuse(condServerBusy, "The request was terminated because the entity is being throttled. Please wait 2 seconds and try again.")
+	}
+	return nil
 }
 
 func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {

@@ -206,6 +206,9 @@ func (l *outgoing) take() bool {
 		s.conn.log.Error("message could not be encoded", "sequence", d.Sequence, "error", err)
 		return false
 	}
+	if _, strikes := s.conn.server.faults.strikes(FaultDuplicate, l.link.entity.path); strikes && d.Token != (queue.Token{}) {
+		_ = l.queue.Abandon(l.now(), d.Token, nil) // it was taken just now
+	}
 	tag := guid(d.Token)
 	if !l.settled {
 		s.unsettled[s.nextDelivery] = unsettled{from: l, token: d.Token}

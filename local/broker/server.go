@@ -22,6 +22,7 @@ var ErrServerClosed = errors.New("broker: server closed")
 type Server struct {
 	options Options
 	catalog catalog
+	faults  faults
 	making  sync.Mutex   // held while an entity is made or ended
 	store   *store.Store // nil without Options.Data
 	stored  sync.Once    // closes it
@@ -58,7 +59,7 @@ func New(options Options) (*Server, error) {
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	if options.Data != "" {
 		var err error
-		if s.store, err = store.Open(options.Data, store.Options{Logger: options.Logger}); err != nil {
+		if s.store, err = store.Open(options.Data, store.Options{Logger: options.Logger, Slow: s.slowDisk}); err != nil {
 			return nil, err
 		}
 		if err := s.restore(); err != nil {
@@ -179,6 +180,14 @@ func (s *Server) Close() error {
 	s.cut()
 	s.work.Wait()
 	return s.closeStore()
+}
+
+// slowDisk waits where a fault asks for it.
+func (s *Server) slowDisk() error {
+	if delay, strikes := s.faults.strikes(FaultSlowDisk, ""); strikes {
+		time.Sleep(delay)
+	}
+	return nil
 }
 
 // closeStore writes what is still to be written.

@@ -30,6 +30,19 @@ func (q *Queue) expire(now time.Time) {
 	}
 }
 
+// LoseLocks ends all locks, on messages and on sessions, as if their time were
+// over.
+func (q *Queue) LoseLocks(now time.Time) {
+	q.enter(now)
+	defer q.leave()
+	for q.ending.len() > 0 {
+		q.fail(q.unhold(q.ending.min()), now)
+	}
+	for q.sessions.held.len() > 0 {
+		q.endSession(q.sessions.held.min(), now, true)
+	}
+}
+
 // withdraw takes an active entry out of where it waits.
 func (q *Queue) withdraw(e *entry) {
 	q.expiring.remove(e)

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -110,10 +111,15 @@ func newItem(payload []byte) (queue.Item, error) {
 	if _, err := m.ParseApplicationProperties(); err != nil {
 		return queue.Item{}, err
 	}
-	kept, err := m.AppendRewritten(make([]byte, 0, len(payload)), wire.Rewrite{
-		DropDeliveryAnnotations: true,
-		DropMessageAnnotations:  ownAnnotations,
-	})
+	rewrite := wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations}
+	size := len(payload)
+	named := properties
+	if properties.MessageID == nil {
+		named.MessageID = newMessageID()
+		rewrite.Properties = &named
+		size += 64
+	}
+	kept, err := m.AppendRewritten(make([]byte, 0, size), rewrite)
 	if err != nil {
 		return queue.Item{}, err
 	}
@@ -126,6 +132,10 @@ func newItem(payload []byte) (queue.Item, error) {
 	}
 	return item, nil
 }
+
+// newMessageID names a message that came without a name. Service Bus does so too:
+// the JavaScript client settles no message without.
+func newMessageID() string { return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) }
 
 // scheduledFor returns when a message is to join its queue, the zero time for at
 // once.

@@ -7,7 +7,7 @@ import { bodies, nothing, numbers, overEveryTransport, receive, receiveOne } fro
 
 overEveryTransport('queue', (endpoint) => {
   test('peek goes on where it stopped', async (t) => {
-    const { sender, receiver, queue, client } = await endpoint.open(t);
+    const { sender, receiver, queue } = await endpoint.open(t);
     await sender.sendMessages(numbers(25).map((body) => ({ body })));
     const pages = [await receiver.peekMessages(10), await receiver.peekMessages(10), await receiver.peekMessages(10)];
     assert.deepEqual(pages.map((p) => p.length), [10, 10, 5]);
@@ -17,7 +17,7 @@ overEveryTransport('queue', (endpoint) => {
     assert.deepEqual(bodies(from), [20, 21, 22]);
     assert.equal(from[0].lockToken, undefined);
     await receive(receiver, 25); // peeking locked nothing
-    assert.equal((await client.createReceiver(queue).peekMessages(100)).length, 25);
+    assert.equal((await endpoint.connect(t).createReceiver(queue).peekMessages(100)).length, 25);
   });
 
   test('scheduled messages come in time, unless they are cancelled', async (t) => {

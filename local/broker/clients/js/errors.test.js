@@ -86,7 +86,8 @@ overEveryTransport('errors', (endpoint) => {
   });
 
   test('a stream goes on over a cut connection', async (t) => {
-    const queue = await endpoint.queue(t);
+    // What is sent to a connection that is dying stays locked for a while.
+    const queue = await endpoint.queue(t, { lockDuration: 'PT2S' });
     const { port, cut } = await cutter(t, endpoint.port);
     const sender = endpoint.connect(t).createSender(queue);
     const receiver = endpoint.connect(t, { port }).createReceiver(queue);

@@ -54,6 +54,7 @@ try {
       env: { ...process.env, NODE_EXTRA_CA_CERTS: tls.ca_file, MUSTERTEST_ENDPOINTS: JSON.stringify({ plain, tls, open }) },
     },
   );
+  for (const signal of ['SIGINT', 'SIGTERM']) process.on(signal, () => runner.kill(signal));
   [code] = await once(runner, 'exit');
 } finally {
   await Promise.all(running.map((r) => r.end()));

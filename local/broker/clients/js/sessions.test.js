@@ -42,7 +42,7 @@ overEveryTransport('sessions', (endpoint) => {
     assert.deepEqual(again.map((m) => m.deliveryCount), [0, 0, 0]);
   });
 
-  test('an empty id is an id, and a session may be empty', async (t) => {
+  test('a session may be empty', async (t) => {
     const { queue, client, sender } = await open(t);
     const session = await client.acceptSession(queue, 'nothing yet');
     await sender.sendMessages({ body: 'a', sessionId: 'nothing yet' });
@@ -165,11 +165,8 @@ overEveryTransport('sessions', (endpoint) => {
   test('with sessions or without, never both', async (t) => {
     const { queue, client, sender } = await open(t);
     const plain = await endpoint.queue(t);
-    await assert.rejects(client.acceptSession(plain, 's'), { code: 'InvalidOperationError' }).catch((e) => {
-      if (!(e instanceof assert.AssertionError)) throw e;
-      throw e;
-    });
+    await assert.rejects(client.acceptSession(plain, 's'), { name: 'ServiceBusError' });
     await assert.rejects(receiveOne(client.createReceiver(queue)));
-    await assert.rejects(sender.sendMessages({ body: 'no session' }));
+    await assert.rejects(sender.sendMessages({ body: 'no session' }), /SessionId was not set/);
   });
 });

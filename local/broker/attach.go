@@ -83,9 +83,9 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	case l.address.cbs:
 		l.in.accept = l.rpc(l.putToken)
 	case l.address.management:
-		l.in.accept = l.rpc(management{queue: l.node(), conn: l.session.conn, address: l.address}.handle)
+		l.in.accept = l.rpc(management{queue: l.node(), entity: l.entity, conn: l.session.conn, address: l.address}.handle)
 	default:
-		l.in.accept = l.enqueue(l.entity.queue)
+		l.in.accept = l.entity.limited(l.enqueue(l.entity.queue))
 	}
 	return nil
 }

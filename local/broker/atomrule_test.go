@@ -224,7 +224,7 @@ func TestTheTypesOfValuesInRules(t *testing.T) {
 		request(t, handler, http.MethodDelete, path, "")
 	}
 	for _, v := range [][2]string{
-		{"int", "5000000000"}, {"int", "a"}, {"boolean", "yes"}, {"double", "0x1p3"}, {"dateTime", "yesterday"}, {"duration", "a minute"},
+		{"int", "5000000000"}, {"int", "a"}, {"boolean", "yes"}, {"double", "0x1p3"}, {"dateTime", "yesterday"}, {"duration", "a minute"}, {"duration", noEnd},
 		{"guid", "1"}, {"guid", "0011223-34455-6677-8899-aabbccddeeff"}, {"decimal", "1"}, {"anyURI", "a"},
 	} {
 		if code, answer := request(t, handler, http.MethodPut, path, property(v[0], v[1])); code != http.StatusBadRequest || strings.Contains(answer, "yesterday") {

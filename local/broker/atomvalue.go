@@ -62,7 +62,7 @@ var atomValueTypes = map[string]func(text string) (any, error){
 	"float":         func(text string) (any, error) { f, err := parseReal(text, 32); return float32(f), err },
 	"double":        func(text string) (any, error) { return parseReal(text, 64) },
 	"dateTime":      parseDateTime,
-	"duration":      func(text string) (any, error) { return parseDuration(text) },
+	"duration":      parseSpan,
 	"guid":          parseGUID,
 }
 
@@ -99,6 +99,21 @@ func parseDateTime(text string) (any, error) {
 		at, err = time.Parse("2006-01-02T15:04:05", text)
 	}
 	return at.UTC(), err
+}
+
+// formatDateTime is the reverse, for the years that .NET has.
+func formatDateTime(at time.Time) (kind, text string, ok bool) {
+	at = at.UTC()
+	return "dateTime", at.Format(time.RFC3339Nano), at.Year() >= 1 && at.Year() <= 9999
+}
+
+// parseSpan reads a duration that has an end.
+func parseSpan(text string) (any, error) {
+	d, err := parseDuration(text)
+	if d == 0 && strings.ContainsAny(text, "123456789") {
+		err = strconv.ErrRange
+	}
+	return d, err
 }
 
 func parseGUID(text string) (any, error) {
@@ -193,14 +208,14 @@ func atomValueOf(v any) (kind, text string, ok bool) {
 	case float64:
 		return "double", formatReal(v, 64), true
 	case time.Time:
-		return "dateTime", v.UTC().Format(time.RFC3339Nano), true
+		return formatDateTime(v)
 	case wire.Timestamp:
-		return "dateTime", time.UnixMilli(int64(v)).UTC().Format(time.RFC3339Nano), true
+		return formatDateTime(time.UnixMilli(int64(v)))
 	case time.Duration:
 		if v == 0 {
 			return "duration", "PT0S", true
 		}
-		return "duration", formatDuration(v), v > 0
+		return "duration", formatDuration(v), v > 0 && v < math.MaxInt64/2
 	case wire.UUID:
 		return "guid", fmt.Sprintf("%x-%x-%x-%x-%x", v[:4], v[4:6], v[6:8], v[8:10], v[10:]), true
 	}

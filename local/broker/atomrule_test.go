@@ -38,7 +38,7 @@ func TestAdminClientOnRules(t *testing.T) {
 		"none":  {},
 		"true":  {filter: &admin.TrueFilter{}},
 		"false": {filter: &admin.FalseFilter{}},
-		"sql":   {filter: &admin.SQLFilter{Expression: "a > 1 AND b <> '<&>'"}},
+		"sql":   {filter: &admin.SQLFilter{Expression: "a > 1 AND\n\tb <> '<&>' OR [\"] = '&#39;'"}},
 		"never": {filter: &admin.SQLFilter{Expression: "1=0"}},
 		"parameters": {filter: &admin.SQLFilter{
 			Expression: "a = @text OR a = @whole OR a = @real OR a = @time OR a = @yes", Parameters: parameters,
@@ -276,8 +276,8 @@ func TestThePathsOfTheManagementAPI(t *testing.T) {
 		{http.MethodGet, "/$Resources/Relays", http.StatusBadRequest, "$Resources/Relays"},
 		{http.MethodGet, "/t/Subscriptions/s/other", http.StatusBadRequest, "path"},
 		{http.MethodGet, "/", http.StatusBadRequest, "path"},
-		{http.MethodPut, "/$Resources/Topics", http.StatusBadRequest, "can&#39;t be written"},
-		{http.MethodDelete, "/t/Subscriptions", http.StatusBadRequest, "can&#39;t be deleted"},
+		{http.MethodPut, "/$Resources/Topics", http.StatusBadRequest, "can't be written"},
+		{http.MethodDelete, "/t/Subscriptions", http.StatusBadRequest, "can't be deleted"},
 		{http.MethodPost, "/t", http.StatusMethodNotAllowed, "not allowed"},
 	} {
 		body := ""
@@ -327,10 +327,10 @@ func TestWhoMayNotManageIsToldInServiceBussWords(t *testing.T) {
 		{get, "Manage,EntityRead claims required for this operation"}, {list, "Manage,EntityRead claims required for this operation"},
 		{create, "Authorization failed for specified action: Manage,EntityWrite"},
 		{remove, "Authorization failed for specified action: Manage,EntityDelete."},
-		{getSub, "401 SubCode=40100: Unauthorized : Unauthorized access for &#39;GetSubscription&#39;"},
-		{listSubs, "Unauthorized access for &#39;EnumerateSubscriptions&#39; operation"},
-		{createSub, "Unauthorized access for &#39;CreateOrUpdateSubscription&#39;"}, {removeSub, "Unauthorized access for &#39;DeleteSubscription&#39;"},
-		{listRules, "Unauthorized access for &#39;EnumerateRules&#39;"},
+		{getSub, "401 SubCode=40100: Unauthorized : Unauthorized access for 'GetSubscription'"},
+		{listSubs, "Unauthorized access for 'EnumerateSubscriptions' operation"},
+		{createSub, "Unauthorized access for 'CreateOrUpdateSubscription'"}, {removeSub, "Unauthorized access for 'DeleteSubscription'"},
+		{listRules, "Unauthorized access for 'EnumerateRules'"},
 	} {
 		wantStatus(t, c.err, http.StatusUnauthorized)
 		if !contains(c.err, c.text) {

@@ -194,6 +194,9 @@ func atomValueOf(v any) (kind, text string, ok bool) {
 	case int64:
 		return "long", strconv.FormatInt(v, 10), true
 	case int:
+		if v == int(int32(v)) { // the one that every client reads
+			return "int", strconv.Itoa(v), true
+		}
 		return "long", strconv.Itoa(v), true
 	case uint8:
 		return "unsignedByte", strconv.FormatUint(uint64(v), 10), true

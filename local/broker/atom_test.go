@@ -156,7 +156,7 @@ func TestWhatAQueueCanNotBeIsRefused(t *testing.T) {
 		"idle":        {AutoDeleteOnIdle: to.Ptr("PT1M")},
 		"count":       {MaxDeliveryCount: to.Ptr[int32](0)},
 		"size":        {MaxSizeInMegabytes: to.Ptr[int32](81921)},
-		"message":     {MaxMessageSizeInKilobytes: to.Ptr[int64](256)},
+		"message":     {MaxMessageSizeInKilobytes: to.Ptr[int64](1025)},
 		"status":      {Status: to.Ptr(admin.EntityStatus("Renaming"))},
 		"rights":      {AuthorizationRules: []admin.AuthorizationRule{{KeyName: to.Ptr("k"), AccessRights: []admin.AccessRight{admin.AccessRightSend}}}},
 	} {

@@ -59,10 +59,16 @@ func (f *atomFaults) refuseRights(r *rights) {
 	}
 }
 
-// messageSize refuses a largest message that is not the broker's, in bytes.
-func (f *atomFaults) messageSize(given *int64, limit int) {
-	if given != nil && *given != int64(limit>>10) {
-		f.add("MaxMessageSizeInKilobytes: must be %d, which is that of the broker", limit>>10)
+// messageSize reads the size of the largest message. The broker's own, in bytes, is
+// the most, and the default.
+func (f *atomFaults) messageSize(given *int64, limit int, to *int) {
+	most := int64(limit >> 10)
+	switch {
+	case given == nil || *given == most:
+	case *given < 1 || *given > most:
+		f.add("MaxMessageSizeInKilobytes: must be 1 to %d, which is that of the broker", most)
+	default:
+		*to = int(*given)
 	}
 }
 

@@ -24,7 +24,7 @@ func (d *queueDescription) take(name string, limit int) (Queue, error) {
 	f.refuseFlag("EnableExpress", d.EnableExpress)
 	f.refuseFlag("IsAnonymousAccessible", d.IsAnonymousAccessible)
 	f.refuseRights(d.AuthorizationRules)
-	f.messageSize(d.MaxMessageSizeInKilobytes, limit)
+	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &q.MaxMessageSizeInKilobytes)
 	return q, f.join()
 }
 
@@ -34,7 +34,7 @@ func (s *Server) describeQueue(e *entity) *queueDescription {
 	q := e.described()
 	c := e.queue.Counts(s.options.Now())
 	total, counts := showCounts(c)
-	size, kilobytes := e.queue.Size(), int64(s.options.MaxMessageSize>>10)
+	size, kilobytes := e.queue.Size(), int64(s.maxMessageSize(e)>>10)
 	return &queueDescription{
 		Schema: nsServiceBus, Instance: nsInstance,
 		LockDuration: shown(formatDuration(q.LockDuration)), MaxSizeInMegabytes: &q.MaxSizeInMegabytes,

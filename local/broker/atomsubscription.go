@@ -64,6 +64,10 @@ func (d *subscriptionDescription) take(name string) (Subscription, error) {
 func (s *Server) describeSubscription(e *entity) *subscriptionDescription {
 	q := e.described()
 	total, counts := showCounts(e.queue.Counts(s.options.Now()))
+	accessed := e.accessedAt()
+	if accessed.IsZero() { // unlike queues and topics, it was used by being made
+		accessed = e.created
+	}
 	return &subscriptionDescription{
 		Schema: nsServiceBus, Instance: nsInstance,
 		LockDuration: shown(formatDuration(q.LockDuration)), RequiresSession: &q.RequiresSession,
@@ -71,7 +75,7 @@ func (s *Server) describeSubscription(e *entity) *subscriptionDescription {
 		DeadLetteringOnMessageExpiration: &q.DeadLetteringOnMessageExpiration,
 		DeadLetteringOnFilterFaults:      shown(e.buriesFaults()), MessageCount: &total, MaxDeliveryCount: &q.MaxDeliveryCount,
 		EnableBatchedOperations: shown(!q.NoBatchedOperations), Status: shown(string(q.Status)), ForwardTo: shownText(q.ForwardTo),
-		CreatedAt: atomTime(e.created), UpdatedAt: atomTime(e.updatedAt()), AccessedAt: accessTime(e.accessedAt()),
+		CreatedAt: atomTime(e.created), UpdatedAt: atomTime(e.updatedAt()), AccessedAt: atomTime(accessed),
 		UserMetadata: shownText(q.UserMetadata), CountDetails: counts, AutoDeleteOnIdle: shown(formatDuration(q.AutoDeleteOnIdle)),
 		EntityAvailabilityStatus: available, ForwardDeadLetteredMessagesTo: shownText(q.ForwardDeadLetteredMessagesTo),
 	}

@@ -122,6 +122,9 @@ func TestAdminClientListsSubscriptions(t *testing.T) {
 
 func TestAdminClientReadsASubscriptionsCounts(t *testing.T) {
 	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s")}}}})
+	if got, err := administer(t, s).GetSubscriptionRuntimeProperties(deadline(t), "t", "s", nil); err != nil || got.AccessedAt.IsZero() {
+		t.Errorf("a subscription that nobody has used: %+v, %v", got, err)
+	}
 	client := connect(t, s)
 	sendTo(t, client, "t", &azservicebus.Message{Body: []byte("a")}, &azservicebus.Message{Body: []byte("b")}, &azservicebus.Message{Body: []byte("c")})
 	r := subscribe(t, client, "t", "s", nil)

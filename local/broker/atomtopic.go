@@ -52,7 +52,7 @@ func (d *topicDescription) take(name string, limit int) (Topic, error) {
 	f.refuseFlag("EnableSubscriptionPartitioning", d.EnableSubscriptionPartitioning)
 	f.refuseFlag("EnableExpress", d.EnableExpress)
 	f.refuseRights(d.AuthorizationRules)
-	f.messageSize(d.MaxMessageSizeInKilobytes, limit)
+	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &t.MaxMessageSizeInKilobytes)
 	return t, f.join()
 }
 
@@ -61,7 +61,7 @@ func (s *Server) describeTopic(e *entity) *topicDescription {
 	q := e.described()
 	_, counts := showCounts(e.queue.Counts(s.options.Now()))
 	subs := e.subscriptions()
-	count, size, kilobytes := len(subs), e.size(), int64(s.options.MaxMessageSize>>10)
+	count, size, kilobytes := len(subs), e.size(), int64(s.maxMessageSize(e)>>10)
 	sql, correlation := countFilters(subs)
 	return &topicDescription{
 		Schema: nsServiceBus, Instance: nsInstance,

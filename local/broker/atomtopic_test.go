@@ -25,7 +25,7 @@ func TestAdminClientOnTopics(t *testing.T) {
 		MaxSizeInMegabytes: to.Ptr[int32](2048), RequiresDuplicateDetection: to.Ptr(true), DefaultMessageTimeToLive: to.Ptr("PT3M"),
 		DuplicateDetectionHistoryTimeWindow: to.Ptr("PT4M"), EnableBatchedOperations: to.Ptr(false), Status: to.Ptr(admin.EntityStatusSendDisabled),
 		AutoDeleteOnIdle: to.Ptr("PT7M"), EnablePartitioning: to.Ptr(false), SupportOrdering: to.Ptr(false), UserMetadata: to.Ptr("<ours>"),
-		MaxMessageSizeInKilobytes: to.Ptr[int64](1024),
+		MaxMessageSizeInKilobytes: to.Ptr[int64](256),
 	}
 	made, err := client.CreateTopic(deadline(t), "orders/new", &admin.CreateTopicOptions{Properties: &asked})
 	if err != nil {

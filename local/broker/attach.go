@@ -70,11 +70,14 @@ func (l *link) refuseAttach(reply *wire.Attach, fault *wire.Error) {
 
 // attachIncoming makes a link on which the peer sends.
 func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
-	size := l.session.conn.server.options.MaxMessageSize
-	reply.MaxMessageSize = wire.Some(uint64(size))
 	if fault := l.checkTarget(a); fault != nil {
 		return fault
 	}
+	size := l.session.conn.server.options.MaxMessageSize
+	if !l.address.management {
+		size = l.session.conn.server.maxMessageSize(l.entity)
+	}
+	reply.MaxMessageSize = wire.Some(uint64(size))
 	if reply.Source == nil {
 		reply.Source = &wire.Source{}
 	}

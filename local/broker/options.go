@@ -104,6 +104,9 @@ type Queue struct {
 	// MaxSizeInMegabytes is how many MiB of messages are taken, dead letters
 	// included; 0 means 1024, the most is 81920.
 	MaxSizeInMegabytes int
+	// MaxMessageSizeInKilobytes is the largest message, and the largest batch, in
+	// KiB; 0 means that of the Options, which is the most.
+	MaxMessageSizeInKilobytes int
 	// NoBatchedOperations and NoOrdering are EnableBatchedOperations and
 	// SupportOrdering of the management API the other way round. They change
 	// nothing here and are kept for whoever asks.
@@ -234,6 +237,9 @@ func (q Queue) validate(k kind) []error {
 	}
 	if q.MaxSizeInMegabytes < 0 || q.MaxSizeInMegabytes > largestMaxSize {
 		fault("MaxSizeInMegabytes %d: must be 1 to %d", q.MaxSizeInMegabytes, largestMaxSize)
+	}
+	if q.MaxMessageSizeInKilobytes < 0 || q.MaxMessageSizeInKilobytes > largestMessageSize>>10 {
+		fault("MaxMessageSizeInKilobytes %d: must be 1 to %d", q.MaxMessageSizeInKilobytes, largestMessageSize>>10)
 	}
 	if n := utf8.RuneCountInString(q.UserMetadata); n > maxUserMetadata {
 		fault("UserMetadata has %d characters: the most is %d", n, maxUserMetadata)

@@ -28,3 +28,15 @@ func (e *entity) limited(accept func([]byte, uint32) *wire.Error) func([]byte, u
 		return accept(payload, format)
 	}
 }
+
+// maxMessageSize is the size of the largest message that the entity takes, in
+// bytes; e is nil for what is none.
+func (s *Server) maxMessageSize(e *entity) int {
+	if e == nil {
+		return s.options.MaxMessageSize
+	}
+	if own := e.described().MaxMessageSizeInKilobytes << 10; own != 0 {
+		return min(own, s.options.MaxMessageSize)
+	}
+	return s.options.MaxMessageSize
+}

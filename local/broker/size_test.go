@@ -37,3 +37,17 @@ func TestAnEntityThatIsFullTakesNoMore(t *testing.T) {
 	}
 	receive(t, receiver(t, client, nil), 1)
 }
+
+func TestAnEntityHasItsOwnLargestMessage(t *testing.T) {
+	s := start(t, broker.Options{Queues: []broker.Queue{{Name: "q", MaxMessageSizeInKilobytes: 1}, {Name: "other"}}})
+	client := connect(t, s)
+	for name, fits := range map[string]bool{"q": false, "other": true} {
+		sender, err := client.NewSender(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sender.SendMessage(deadline(t), &azservicebus.Message{Body: make([]byte, 2<<10)}, nil); (err == nil) != fits {
+			t.Errorf("%s: error %v", name, err)
+		}
+	}
+}

@@ -25,6 +25,7 @@ type Topic struct {
 	Status                              Status
 	AutoDeleteOnIdle                    time.Duration
 	MaxSizeInMegabytes                  int
+	MaxMessageSizeInKilobytes           int
 	NoBatchedOperations, NoOrdering     bool
 	UserMetadata                        string
 	// Subscriptions are those that exist from the beginning.
@@ -100,7 +101,7 @@ func (t Topic) queue() Queue {
 	return Queue{
 		Name: t.Name, DefaultMessageTimeToLive: t.DefaultMessageTimeToLive, RequiresDuplicateDetection: t.RequiresDuplicateDetection,
 		DuplicateDetectionHistoryTimeWindow: t.DuplicateDetectionHistoryTimeWindow, Status: t.Status, UserMetadata: t.UserMetadata,
-		AutoDeleteOnIdle: t.AutoDeleteOnIdle, MaxSizeInMegabytes: t.MaxSizeInMegabytes,
+		AutoDeleteOnIdle: t.AutoDeleteOnIdle, MaxSizeInMegabytes: t.MaxSizeInMegabytes, MaxMessageSizeInKilobytes: t.MaxMessageSizeInKilobytes,
 		NoBatchedOperations: t.NoBatchedOperations, NoOrdering: t.NoOrdering,
 	}
 }

@@ -105,14 +105,31 @@ func (s *Server) update(e *entity, q Queue) error {
 	return nil
 }
 
+// remove ends an entity, and with a topic its subscriptions. It is false when
+// somebody else did.
+func (s *Server) remove(e *entity) bool {
+	if !s.catalog.remove(e) {
+		return false
+	}
+	if e.kind == kindSubscription {
+		e.subscription.topic.forget(e)
+	}
+	e.end()
+	for _, sub := range e.subscriptions() {
+		if s.catalog.remove(sub) {
+			sub.end()
+		}
+	}
+	return true
+}
+
 // DeleteQueue ends a queue, its messages and its links. The error is nil or
 // ErrUnknownEntity.
 func (s *Server) DeleteQueue(name string) error {
 	e, err := s.catalog.findKind(kindQueue, name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete queue %q: %w", name, ErrUnknownEntity)
 	}
-	e.end()
 	return nil
 }
 
@@ -138,6 +155,6 @@ func (s *Server) time(e *entity) {
 	e.stop = cancel
 	s.work.Go(func() {
 		defer cancel()
-		e.keepTime(ctx, s.options.Now)
+		e.keepTime(ctx, s.options.Now, func() { s.remove(e) })
 	})
 }

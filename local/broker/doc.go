@@ -31,12 +31,21 @@
 //
 // Sessions, with named and next, state, renewal and listing; scheduled messages,
 // sent as such or by $management, and their cancellation; deferred messages;
-// duplicate detection.
+// duplicate detection; forwarding; a largest size; deletion of what nobody uses.
 //
-// There are no transactions, topics and forwarding, and no management API to make
-// entities by. Who asks for them is told so by an AMQP error or a management
-// status; nothing is silently done otherwise. Messages live in memory and end
-// with the Server.
+// Topics and subscriptions, with SQL and correlation filters, and actions
+// (internal/filter). Their rules come and go by the Go API, the management API, or
+// add-rule, remove-rule and enumerate-rules of
+// <topic>/Subscriptions/<subscription>/$management.
+//
+// The management API (Server.ManagementHandler): Atom entries over HTTP, by which
+// azservicebus/admin and the administration clients of other languages create, get,
+// list, change and delete queues, topics, subscriptions and rules. What is shown of
+// an entity may be put back and changes nothing.
+//
+// There are no transactions, partitions and authorization rules of single entities.
+// Who asks for them is told so by an AMQP error or a status; nothing is silently
+// done otherwise. Messages live in memory and end with the Server.
 //
 // # Where it follows Service Bus rather than AMQP
 //

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 // CreateTopic makes a topic with its subscriptions. The error names every fault
@@ -45,14 +47,8 @@ func (s *Server) UpdateTopic(t Topic) error {
 // ErrUnknownEntity.
 func (s *Server) DeleteTopic(name string) error {
 	e, err := s.catalog.findKind(kindTopic, name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete topic %q: %w", name, ErrUnknownEntity)
-	}
-	e.end()
-	for _, sub := range e.subscriptions() {
-		if s.catalog.remove(sub) {
-			sub.end()
-		}
 	}
 	return nil
 }
@@ -106,6 +102,9 @@ func (s *Server) CreateSubscription(topic string, d Subscription) error {
 	e.subscription = &subscribed{topic: t, name: d.Name, buryFault: d.DeadLetteringOnFilterEvaluationExceptions, rules: rules}
 	t.mu.Lock()
 	defer t.mu.Unlock()
+	if current, ok := s.catalog.find(strings.ToLower(t.path)); !ok || current != t {
+		return fmt.Errorf("create subscription of topic %q: %w", topic, ErrUnknownEntity) // deleted in this moment
+	}
 	if err := s.open(e); err != nil {
 		return err
 	}
@@ -121,24 +120,32 @@ func (s *Server) UpdateSubscription(topic string, d Subscription) error {
 	if err != nil {
 		return fmt.Errorf("update %w", err)
 	}
+	if err := s.update(e, d.queue(topic)); err != nil {
+		return err
+	}
 	e.mu.Lock()
-	e.subscription.buryFault = d.DeadLetteringOnFilterEvaluationExceptions
-	e.mu.Unlock()
-	return s.update(e, d.queue(topic))
+	defer e.mu.Unlock()
+	if e.subscription.buryFault != d.DeadLetteringOnFilterEvaluationExceptions {
+		e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
+		e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	}
+	return nil
 }
 
 // DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
 func (s *Server) DeleteSubscription(topic, name string) error {
 	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+name)
-	if err != nil || !s.catalog.remove(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete subscription %q: %w", name, ErrUnknownEntity)
 	}
-	t := e.subscription.topic
-	t.mu.Lock()
-	t.sorted = slices.DeleteFunc(slices.Clone(t.sorted), func(other *entity) bool { return other == e })
-	t.mu.Unlock()
-	e.end()
 	return nil
+}
+
+// forget takes a subscription out of its topic.
+func (e *entity) forget(sub *entity) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sorted = slices.DeleteFunc(slices.Clone(e.sorted), func(other *entity) bool { return other == sub })
 }
 
 // CreateRule adds a rule to a subscription. The error says what is wrong with it,
@@ -166,9 +173,12 @@ func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
 	}
 	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
 		folded := strings.ToLower(d.Name)
-		if rules[folded] == nil {
+		old := rules[folded]
+		if old == nil {
 			return fmt.Errorf("update rule %q: %w", d.Name, ErrUnknownEntity)
 		}
+		r.created = old.created
+		r.description.Name = old.description.Name
 		rules[folded] = r
 		return nil
 	})
@@ -192,6 +202,7 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	if err != nil {
 		return fmt.Errorf("change rules of %w", err)
 	}
+	e.use(e.now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	rules := maps.Clone(e.subscription.rules)

@@ -20,11 +20,11 @@ async function connect(t, options = {}) {
 // deliver sends bodies and waits until all are settled by the broker.
 async function deliver(connection, target, bodies, options = {}) {
   const sender = connection.open_sender({ target, ...options });
-  const accepted = bodies.map(() => once(sender, 'accepted'));
+  let left = bodies.length;
+  const accepted = new Promise((resolve) => sender.on('accepted', () => --left || resolve()));
   await once(sender, 'sendable');
   for (const body of bodies) sender.send({ body });
-  if (options.snd_settle_mode !== 1) await Promise.all(accepted);
-  return sender;
+  if (options.snd_settle_mode !== 1) await accepted;
 }
 
 // collect takes n messages with exactly that much credit.

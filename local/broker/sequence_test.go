@@ -34,6 +34,9 @@ func TestDefer(t *testing.T) {
 	if err != nil || len(deferred) != 2 || string(deferred[0].Body) != "b" || deferred[1].ApplicationProperties["why"] != "later" {
 		t.Fatalf("received %v, %v", deferred, err)
 	}
+	if deferred[0].State != azservicebus.MessageStateDeferred {
+		t.Errorf("state = %v, want deferred", deferred[0].State)
+	}
 	if time.Until(*deferred[0].LockedUntil) < 50*time.Second {
 		t.Errorf("locked until %v", deferred[0].LockedUntil)
 	}

@@ -9,7 +9,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
 .PHONY: help build run test test-clients vet chromium accessibility bench fuzz kill model clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(BIN) ## build bin/muster
 

@@ -56,5 +56,7 @@
 //   - When a link or its connection goes, its deliveries stay locked until the
 //     lock expires, and can be settled by token meanwhile. Those of a session are
 //     given back with it at once, and have not failed.
+//   - A message that comes without an id gets one.
+//   - A message that is too large is rejected, and its link is detached.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
 package broker

@@ -6,10 +6,10 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
            $(wildcard messages/schema/* report/page/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test vet bench-broker chromium accessibility bench fuzz kill model clean
+.PHONY: help build run test test-clients vet chromium accessibility bench bench-broker fuzz kill model clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: $(BIN) ## build bin/muster
 
@@ -24,6 +24,10 @@ run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; result
 test: vet chromium ## vet and run all tests with the race detector
 	$(GO) test -race -parallel 8 -timeout 8m ./...
 	MUSTERTEST_DURABLE=1 $(GO) test -timeout 8m ./local/broker
+
+CLIENTS := local/broker/clients/js
+test-clients: $(BIN) ## hold muster local against the official JavaScript client and a plain AMQP client (needs node and npm)
+	cd $(CLIENTS) && npm ci --silent --no-audit --no-fund && node run.js
 
 vet: ## check formatting, run go vet
 	@unformatted=$$(gofmt -l .); \

@@ -27,9 +27,12 @@ type atomLink struct {
 
 // atomContent holds one of the descriptions.
 type atomContent struct {
-	Type      string            `xml:"type,attr"`
-	Queue     *queueDescription `xml:"QueueDescription,omitempty"`
-	Namespace *namespaceInfo    `xml:"NamespaceInfo,omitempty"`
+	Type         string                   `xml:"type,attr"`
+	Queue        *queueDescription        `xml:"QueueDescription,omitempty"`
+	Topic        *topicDescription        `xml:"TopicDescription,omitempty"`
+	Subscription *subscriptionDescription `xml:"SubscriptionDescription,omitempty"`
+	Rule         *ruleDescription         `xml:"RuleDescription,omitempty"`
+	Namespace    *namespaceInfo           `xml:"NamespaceInfo,omitempty"`
 }
 
 type atomEntry struct {
@@ -50,7 +53,7 @@ type atomFeed struct {
 	Title   atomText    `xml:"title"`
 	ID      string      `xml:"id"`
 	Updated string      `xml:"updated"`
-	Link    atomLink    `xml:"link"`
+	Links   []atomLink  `xml:"link"`
 	Entries []atomEntry `xml:"entry"`
 }
 
@@ -76,7 +79,7 @@ type queueDescription struct {
 	Instance string `xml:"xmlns:i,attr,omitempty"`
 
 	LockDuration                        *string       `xml:"LockDuration"`
-	MaxSizeInMegabytes                  *int64        `xml:"MaxSizeInMegabytes"`
+	MaxSizeInMegabytes                  *int          `xml:"MaxSizeInMegabytes"`
 	RequiresDuplicateDetection          *bool         `xml:"RequiresDuplicateDetection"`
 	RequiresSession                     *bool         `xml:"RequiresSession"`
 	DefaultMessageTimeToLive            *string       `xml:"DefaultMessageTimeToLive"`

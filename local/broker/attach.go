@@ -70,11 +70,14 @@ func (l *link) refuseAttach(reply *wire.Attach, fault *wire.Error) {
 
 // attachIncoming makes a link on which the peer sends.
 func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
-	size := l.session.conn.server.options.MaxMessageSize
-	reply.MaxMessageSize = wire.Some(uint64(size))
 	if fault := l.checkTarget(a); fault != nil {
 		return fault
 	}
+	size := l.session.conn.server.options.MaxMessageSize
+	if !l.address.management {
+		size = l.session.conn.server.maxMessageSize(l.entity)
+	}
+	reply.MaxMessageSize = wire.Some(uint64(size))
 	if reply.Source == nil {
 		reply.Source = &wire.Source{}
 	}
@@ -83,9 +86,9 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	case l.address.cbs:
 		l.in.accept = l.rpc(l.putToken)
 	case l.address.management:
-		l.in.accept = l.rpc(management{queue: l.node(), conn: l.session.conn, address: l.address}.handle)
+		l.in.accept = l.rpc(management{queue: l.node(), entity: l.entity, conn: l.session.conn, address: l.address}.handle)
 	default:
-		l.in.accept = l.enqueue(l.entity.queue)
+		l.in.accept = l.entity.limited(l.enqueue(l.entity.queue))
 	}
 	return nil
 }

@@ -110,20 +110,54 @@ func (s *Server) update(e *entity, q Queue) error {
 	return nil
 }
 
+// remove ends an entity, and with a topic its subscriptions. It is false when
+// somebody else did.
+func (s *Server) remove(e *entity) bool {
+	s.making.Lock()
+	defer s.making.Unlock()
+	if !s.catalog.remove(e) {
+		return false
+	}
+	if e.kind == kindSubscription {
+		e.subscription.topic.forget(e)
+	}
+	s.end(e)
+	for _, sub := range e.subscriptions() {
+		if s.catalog.remove(sub) {
+			s.end(sub)
+		}
+	}
+	return true
+}
+
+// end ends an entity that is gone from the catalog.
+func (s *Server) end(e *entity) {
+	if s.store != nil {
+		s.store.Delete(e.path)
+	}
+	e.end()
+}
+
 // DeleteQueue ends a queue, its messages and its links. The error is nil or
 // ErrUnknownEntity.
 func (s *Server) DeleteQueue(name string) error {
 	e, err := s.catalog.findKind(kindQueue, name)
-	if err != nil || !s.end(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete queue %q: %w", name, ErrUnknownEntity)
 	}
 	return nil
 }
 
-// make gives an entity its queue and opens it, unless its path is taken.
+// make gives an entity its queue and opens it, unless its path is taken, or its
+// topic is not there any more.
 func (s *Server) make(e *entity) error {
 	s.making.Lock()
 	defer s.making.Unlock()
+	if sub := e.subscription; sub != nil {
+		if current, ok := s.catalog.find(strings.ToLower(sub.topic.path)); !ok || current != sub.topic {
+			return fmt.Errorf("create %q: %w", e.path, ErrUnknownEntity)
+		}
+	}
 	if _, taken := s.catalog.find(strings.ToLower(e.path)); taken {
 		return fmt.Errorf("create %q: %w", e.path, ErrEntityExists)
 	}
@@ -131,22 +165,13 @@ func (s *Server) make(e *entity) error {
 		return err
 	}
 	e.queue = queue.New(e.config(s, e.description))
-	return s.open(e)
-}
-
-// end takes an entity out of the catalog and ends it. It returns false when
-// somebody else has done so.
-func (s *Server) end(e *entity) bool {
-	s.making.Lock()
-	defer s.making.Unlock()
-	if !s.catalog.remove(e) {
-		return false
+	if err := s.open(e); err != nil {
+		return err
 	}
-	if s.store != nil {
-		s.store.Delete(e.path)
+	if e.subscription != nil {
+		e.subscription.topic.enlist(e)
 	}
-	e.end()
-	return true
+	return nil
 }
 
 // open puts an entity into the catalog and keeps its time once anybody is served.
@@ -171,6 +196,6 @@ func (s *Server) time(e *entity) {
 	e.stop = cancel
 	s.work.Go(func() {
 		defer cancel()
-		e.keepTime(ctx, s.options.Now)
+		e.keepTime(ctx, s.options.Now, func() { s.remove(e) })
 	})
 }

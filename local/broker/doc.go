@@ -31,15 +31,23 @@
 //
 // Sessions, with named and next, state, renewal and listing; scheduled messages,
 // sent as such or by $management, and their cancellation; deferred messages;
-// duplicate detection.
+// duplicate detection; forwarding; a largest size; deletion of what nobody uses.
 //
-// Topics and subscriptions with SQL and correlation filters and actions
-// (internal/filter), forwarding, and a management API to make entities by.
+// Topics and subscriptions, with SQL and correlation filters, and actions
+// (internal/filter). Their rules come and go by the Go API, the management API, or
+// add-rule, remove-rule and enumerate-rules of
+// <topic>/Subscriptions/<subscription>/$management.
 //
-// There are no transactions. Who asks for them is told so by an AMQP error; nothing
-// is silently done otherwise. Messages live in memory and end with the Server,
-// unless Options.Data names a folder to keep them in (internal/store): then what
-// was answered is on disk.
+// The management API (Server.ManagementHandler): Atom entries over HTTP, by which
+// azservicebus/admin and the administration clients of other languages create, get,
+// list, change and delete queues, topics, subscriptions and rules. What is shown of
+// an entity may be put back and changes nothing.
+//
+// There are no transactions, partitions and authorization rules of single entities.
+// Who asks for them is told so by an AMQP error or a status; nothing is silently
+// done otherwise. Messages live in memory and end with the Server, unless
+// Options.Data names a folder to keep them in (internal/store): then what was
+// answered is on disk. Server.Inject has faults happen on demand.
 //
 // # Where it follows Service Bus rather than AMQP
 //
@@ -50,5 +58,7 @@
 //   - When a link or its connection goes, its deliveries stay locked until the
 //     lock expires, and can be settled by token meanwhile. Those of a session are
 //     given back with it at once, and have not failed.
+//   - A message that comes without an id gets one.
+//   - A message that is too large is rejected, and its link is detached.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
 package broker

@@ -23,6 +23,9 @@ const (
 
 func (k kind) String() string { return [...]string{"queue", "topic", "subscription"}[k] }
 
+// title is the kind as Service Bus writes it in errors.
+func (k kind) title() string { return [...]string{"Queue", "Topic", "Subscription"}[k] }
+
 // entity is a queue, a topic or a subscription of the namespace.
 type entity struct {
 	kind  kind
@@ -33,11 +36,13 @@ type entity struct {
 	stop  context.CancelFunc
 
 	created time.Time
+	now     func() time.Time
 
 	mu          sync.Mutex
 	updated     time.Time      // guarded by mu
 	description Queue          // guarded by mu
 	links       map[*link]bool // guarded by mu; attached to any of its nodes
+	accessed    time.Time      // guarded by mu; zero where nobody has used it yet
 
 	// sorted holds the subscriptions of a topic by name; it is guarded by mu, and
 	// replaced rather than changed. subscription is what only a subscription has.
@@ -48,7 +53,7 @@ type entity struct {
 // newEntity describes an entity, which has no queue yet.
 func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
-	return &entity{kind: k, path: q.Name, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
+	return &entity{kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
 }
 
 // config is what the queue of an entity must be told.
@@ -58,7 +63,6 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		MaxDeliveryCount:  q.MaxDeliveryCount,
 		DeadLetterExpired: q.DeadLetteringOnMessageExpiration,
 		TimeToLive:        q.DefaultMessageTimeToLive,
-		MaxSize:           int64(q.MaxSizeInMegabytes) << 20,
 		Sessions:          q.RequiresSession,
 		DuplicateWindow:   q.duplicateWindow(),
 		Forward:           s.forwardTo(q.ForwardTo),
@@ -97,18 +101,32 @@ func (e *entity) update(s *Server, q Queue) []error {
 	defer e.mu.Unlock()
 	old := e.description
 	q.Name = old.Name
-	switch {
-	case q == old:
+	if q == old {
 		return nil
-	case q.RequiresSession != old.RequiresSession || q.RequiresDuplicateDetection != old.RequiresDuplicateDetection ||
-		q.duplicateWindow() != old.duplicateWindow():
-		return []error{fmt.Errorf("%s %q: RequiresSession, RequiresDuplicateDetection and its window can't change", e.kind, q.Name)}
+	}
+	var faults []error
+	for _, fixed := range []struct {
+		changed bool
+		name    string
+	}{
+		{q.RequiresSession != old.RequiresSession, "RequiresSession"},
+		{q.RequiresDuplicateDetection != old.RequiresDuplicateDetection, "RequiresDuplicateDetection"},
+		{q.RequiresDuplicateDetection && q.duplicateWindow() != old.duplicateWindow(), "DuplicateDetectionHistoryTimeWindow"},
+	} {
+		if fixed.changed {
+			faults = append(faults, fmt.Errorf("%s %q: The value for the %s property of an existing %s cannot be changed.",
+				e.kind, q.Name, fixed.name, e.kind.title()))
+		}
+	}
+	if faults != nil {
+		return faults
 	}
 	e.description, e.updated = q, s.options.Now()
 	if err := s.save(e); err != nil {
 		return []error{err}
 	}
 	e.queue.Configure(s.options.Now(), e.config(s, q))
+	signal(e.alarm) // it may now be idle sooner
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil
 }
@@ -132,20 +150,22 @@ func (e *entity) detach(fault *wire.Error) {
 
 func (e *entity) join(l *link) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	e.links[l] = true
+	e.mu.Unlock()
+	e.use(e.now())
 }
 
 func (e *entity) leave(l *link) {
 	e.mu.Lock()
-	defer e.mu.Unlock()
 	delete(e.links, l)
+	e.mu.Unlock()
+	e.use(e.now())
 }
 
 // keepTime ends locks and lifetimes when they are due, until ctx ends. Without
 // it, they would end only when somebody uses the queue, and a receiver that
-// waits would not hear of it.
-func (e *entity) keepTime(ctx context.Context, now func() time.Time) {
+// waits would not hear of it. An entity that nobody uses is given to retire.
+func (e *entity) keepTime(ctx context.Context, now func() time.Time, retire func()) {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	for {
@@ -155,7 +175,17 @@ func (e *entity) keepTime(ctx context.Context, now func() time.Time) {
 		case <-e.alarm:
 		case <-timer.C:
 		}
-		if wait, ok := e.expire(now()); ok {
+		wait, ok := e.expire(now())
+		if left, may := e.untilIdle(now()); may {
+			if left <= 0 {
+				retire()
+				return
+			}
+			if !ok || left < wait {
+				wait, ok = left, true
+			}
+		}
+		if ok {
 			timer.Reset(wait)
 		} else {
 			timer.Stop()

@@ -13,6 +13,7 @@ const (
 	condArgumentError wire.Symbol = "com.microsoft:argument-error"
 
 	condEntityDisabled        wire.Symbol = "com.microsoft:entity-disabled"
+	condEntityExists          wire.Symbol = "com.microsoft:entity-already-exists"
 	condMessageNotFound       wire.Symbol = "com.microsoft:message-not-found"
 	condSessionCannotBeLocked wire.Symbol = "com.microsoft:session-cannot-be-locked"
 	condSessionLockLost       wire.Symbol = "com.microsoft:session-lock-lost"
@@ -44,4 +45,9 @@ func notBuilt(feature string) *wire.Error {
 // notFound is the text by which clients recognise a missing entity.
 func notFound(name string) string {
 	return fmt.Sprintf("The messaging entity '%s' could not be found. status-code: 404", name)
+}
+
+// exists is the text by which clients recognise an entity that is there already.
+func exists(name string) string {
+	return fmt.Sprintf("The messaging entity '%s' already exists.", name)
 }

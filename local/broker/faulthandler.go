@@ -13,7 +13,7 @@ const FaultsPath = "/$faults"
 // Calm. A request needs the right to manage, as one to the ManagementHandler does.
 func (s *Server) FaultsHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if err := s.mayManage(r); err != nil {
+		if err := s.mayManage(r, atomPath{}); err != nil {
 			http.Error(w, err.Error(), http.StatusUnauthorized)
 			return
 		}

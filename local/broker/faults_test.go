@@ -247,6 +247,9 @@ func TestTransferFaults(t *testing.T) {
 			for _, tr := range tt.transfers {
 				p.transfer(tr, tt.payload)
 			}
+			if tt.want == wire.CondMessageSizeExceeded {
+				expect[*wire.Disposition](p)
+			}
 			if d := expect[*wire.Detach](p); d.Error == nil || d.Error.Condition != tt.want {
 				t.Errorf("detach = %v, want %s", d.Error, tt.want)
 			}

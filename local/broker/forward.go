@@ -19,12 +19,13 @@ func (s *Server) forwardTo(name string) func(time.Time, queue.Passed) error {
 	if name == "" {
 		return nil
 	}
-	path := strings.ToLower(name)
+	path := strings.ToLower(entityOf(name))
 	return func(now time.Time, p queue.Passed) error {
 		target, ok := s.catalog.find(path)
 		if !ok {
 			return fmt.Errorf("%s", notFound(name))
 		}
+		target.use(now)
 		item, err := newItem(p.Payload)
 		if err != nil {
 			return err

@@ -79,8 +79,10 @@ func (l *incoming) assemble(t *wire.Transfer, payload []byte) (*partial, *wire.E
 		p = &partial{id: t.DeliveryID.Value, format: t.MessageFormat.Or(wire.MessageFormat), payload: payload}
 	}
 	if len(p.payload) > l.maxSize {
-		return nil, refuse(wire.CondMessageSizeExceeded,
-			"The message exceeds the maximum size of %d bytes.", l.maxSize)
+		fault := refuse(wire.CondMessageSizeExceeded, "The message exceeds the maximum size of %d bytes.", l.maxSize)
+		// The JavaScript client waits for the fate of its message even when the link goes.
+		l.settle(p.id, &wire.Rejected{Error: fault})
+		return nil, fault
 	}
 	p.settled = p.settled || t.Settled
 	return p, nil

@@ -21,6 +21,7 @@ const (
 type management struct {
 	conn    *conn
 	address address
+	entity  *entity
 	queue   *queue.Queue
 }
 
@@ -70,6 +71,9 @@ var operations = map[string]operation{
 	"com.microsoft:get-session-state":          {RightListen, management.sessionState},
 	"com.microsoft:set-session-state":          {RightListen, management.setSessionState},
 	"com.microsoft:get-message-sessions":       {RightListen, management.messageSessions},
+	"com.microsoft:add-rule":                   {RightListen, management.addRule},
+	"com.microsoft:remove-rule":                {RightListen, management.removeRule},
+	"com.microsoft:enumerate-rules":            {RightListen, management.enumerateRules},
 }
 
 // done is the body of a reply that says no more than that it worked.
@@ -88,10 +92,12 @@ func failed(err error) reply {
 		return reply{status: http.StatusNotFound, description: textMessageNotFound, condition: condMessageNotFound}
 	case errors.Is(err, queue.ErrSessionNeeded):
 		return reply{status: http.StatusBadRequest, description: textSessionNeeded, condition: wire.CondNotAllowed}
-	case errors.Is(err, queue.ErrFull):
-		return reply{status: http.StatusForbidden, description: textFull, condition: wire.CondResourceLimitExceeded}
 	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return reply{status: http.StatusBadRequest, description: err.Error(), condition: wire.CondNotAllowed}
+	case errors.Is(err, ErrEntityExists):
+		return reply{status: http.StatusConflict, description: err.Error(), condition: condEntityExists}
+	case errors.Is(err, ErrUnknownEntity):
+		return reply{status: http.StatusNotFound, description: err.Error(), condition: wire.CondNotFound}
 	case errors.As(err, &argument):
 		return reply{status: http.StatusBadRequest, description: argument.problem, condition: condArgumentError}
 	case errors.As(err, &told):

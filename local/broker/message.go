@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"time"
 
@@ -40,9 +41,6 @@ const (
 // in an entity that requires one.
 const textSessionNeeded = "The SessionId was not set on a message, and it cannot be sent to the entity. " +
 	"Entities that have session support enabled can only receive messages that have the SessionId set to a valid value."
-
-// textFull is what Service Bus says about a message for which there is no room.
-const textFull = "The maximum entity size has been reached or exceeded."
 
 // enqueue returns what puts messages, single or batched, into a queue. A batch
 // goes in whole or not at all.
@@ -131,10 +129,15 @@ func newItem(payload []byte) (queue.Item, error) {
 	if _, err := m.ParseApplicationProperties(); err != nil {
 		return queue.Item{}, err
 	}
-	kept, err := m.AppendRewritten(make([]byte, 0, len(payload)), wire.Rewrite{
-		DropDeliveryAnnotations: true,
-		DropMessageAnnotations:  ownAnnotations,
-	})
+	rewrite := wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations}
+	size := len(payload)
+	named := properties
+	if properties.MessageID == nil {
+		named.MessageID = newMessageID()
+		rewrite.Properties = &named
+		size += 64
+	}
+	kept, err := m.AppendRewritten(make([]byte, 0, size), rewrite)
 	if err != nil {
 		return queue.Item{}, err
 	}
@@ -147,6 +150,10 @@ func newItem(payload []byte) (queue.Item, error) {
 	}
 	return item, nil
 }
+
+// newMessageID names a message that came without a name. Service Bus does so too:
+// the JavaScript client settles no message without.
+func newMessageID() string { return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) }
 
 // scheduledFor returns when a message is to join its queue, the zero time for at
 // once.
@@ -254,11 +261,8 @@ func sendFault(err error) *wire.Error {
 	case *wire.DecodeError:
 		return err.Peer()
 	}
-	switch {
-	case errors.Is(err, queue.ErrSessionNeeded):
+	if errors.Is(err, queue.ErrSessionNeeded) {
 		return refuse(wire.CondNotAllowed, "%s", textSessionNeeded)
-	case errors.Is(err, queue.ErrFull):
-		return refuse(wire.CondResourceLimitExceeded, "%s", textFull)
 	}
 	return refuse(wire.CondInternalError, "the message could not be stored")
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // Defaults and bounds of a queue (reference: Service Bus, QueueDescription).
@@ -21,6 +22,11 @@ const (
 	defaultDuplicateWindow = 10 * time.Minute
 	minDuplicateWindow     = 20 * time.Second
 	maxDuplicateWindow     = 7 * 24 * time.Hour
+
+	minIdle         = 5 * time.Minute
+	defaultMaxSize  = 1024
+	largestMaxSize  = 80 * 1024
+	maxUserMetadata = 1024
 )
 
 // The key of Microsoft's own emulator, which its documentation publishes. It
@@ -90,17 +96,27 @@ type Queue struct {
 	// 10 minutes.
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration
-	// MaxSizeInMegabytes bounds what the queue holds with its dead-letter queue,
-	// scheduled messages left out; 0 means that nothing does. A message for which there
-	// is no room is refused with amqp:resource-limit-exceeded.
-	MaxSizeInMegabytes int
-	// ForwardTo names the queue that messages go on to as they arrive, and
-	// ForwardDeadLetteredMessagesTo the one that takes the dead letters. A message
-	// goes over four hops at most.
+	// ForwardTo names the entity that messages go on to as they arrive, and
+	// ForwardDeadLetteredMessagesTo the one that takes the dead letters, by its path
+	// or its address. A message goes over four hops at most.
 	ForwardTo, ForwardDeadLetteredMessagesTo string
 	// Status says what the queue is open for; empty means StatusActive.
 	Status Status
-	// UserMetadata is kept for whoever asks.
+	// AutoDeleteOnIdle ends the queue when nobody has used it for so long, five
+	// minutes at least; 0 means never. It is in use while a link is attached to it
+	// or a message is scheduled, and when it is updated or a message is forwarded to it.
+	AutoDeleteOnIdle time.Duration
+	// MaxSizeInMegabytes is how many MiB of messages are taken, dead letters
+	// included; 0 means 1024, the most is 81920.
+	MaxSizeInMegabytes int
+	// MaxMessageSizeInKilobytes is the largest message, and the largest batch, in
+	// KiB; 0 means that of the Options, which is the most.
+	MaxMessageSizeInKilobytes int
+	// NoBatchedOperations and NoOrdering are EnableBatchedOperations and
+	// SupportOrdering of the management API the other way round. They change
+	// nothing here and are kept for whoever asks.
+	NoBatchedOperations, NoOrdering bool
+	// UserMetadata is kept for whoever asks; it has at most 1024 characters.
 	UserMetadata string
 }
 
@@ -165,6 +181,9 @@ func (q Queue) withDefaults() Queue {
 	if q.Status == "" {
 		q.Status = StatusActive
 	}
+	if q.MaxSizeInMegabytes == 0 {
+		q.MaxSizeInMegabytes = defaultMaxSize
+	}
 	return q
 }
 
@@ -215,11 +234,20 @@ func (q Queue) validate(k kind) []error {
 	default:
 		fault("Status %q is unknown", q.Status)
 	}
-	if q.MaxSizeInMegabytes < 0 {
-		fault("MaxSizeInMegabytes %d: must not be negative", q.MaxSizeInMegabytes)
-	}
 	if q.DefaultMessageTimeToLive < 0 {
 		fault("DefaultMessageTimeToLive %v: must not be negative", q.DefaultMessageTimeToLive)
+	}
+	if q.AutoDeleteOnIdle != 0 && q.AutoDeleteOnIdle < minIdle {
+		fault("AutoDeleteOnIdle %v: must be at least %v", q.AutoDeleteOnIdle, minIdle)
+	}
+	if q.MaxSizeInMegabytes < 0 || q.MaxSizeInMegabytes > largestMaxSize {
+		fault("MaxSizeInMegabytes %d: must be 1 to %d", q.MaxSizeInMegabytes, largestMaxSize)
+	}
+	if q.MaxMessageSizeInKilobytes < 0 || q.MaxMessageSizeInKilobytes > largestMessageSize>>10 {
+		fault("MaxMessageSizeInKilobytes %d: must be 1 to %d", q.MaxMessageSizeInKilobytes, largestMessageSize>>10)
+	}
+	if n := utf8.RuneCountInString(q.UserMetadata); n > maxUserMetadata {
+		fault("UserMetadata has %d characters: the most is %d", n, maxUserMetadata)
 	}
 	if w := q.DuplicateDetectionHistoryTimeWindow; w < minDuplicateWindow || w > maxDuplicateWindow {
 		fault("DuplicateDetectionHistoryTimeWindow %v: must be %v to %v", w, minDuplicateWindow, maxDuplicateWindow)

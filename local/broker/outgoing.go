@@ -172,6 +172,7 @@ func (l *outgoing) next() bool {
 	s := l.link.session
 	switch {
 	case l.credit == 0:
+		l.exhausted()
 		return false
 	case l.queue == nil && len(l.replies) > 0:
 		payload := l.replies[0]
@@ -242,7 +243,7 @@ func (l *outgoing) begin(payload, tag []byte) {
 }
 
 // exhausted ends a drain: the credit that could not be used is used up (part
-// 2, section 2.6.7).
+// 2, section 2.6.7). The peer is told even if there was none left.
 func (l *outgoing) exhausted() {
 	if !l.drain {
 		return

@@ -17,12 +17,16 @@ import (
 type Topic struct {
 	// Name is matched without regard to case. It may contain slashes.
 	Name string
-	// DefaultMessageTimeToLive, RequiresDuplicateDetection and its window, Status
-	// and UserMetadata are as in a Queue.
+	// The fields of the same names are as in a Queue. A topic is in use when one of
+	// its subscriptions is, and its size is that of all of them.
 	DefaultMessageTimeToLive            time.Duration
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration
 	Status                              Status
+	AutoDeleteOnIdle                    time.Duration
+	MaxSizeInMegabytes                  int
+	MaxMessageSizeInKilobytes           int
+	NoBatchedOperations, NoOrdering     bool
 	UserMetadata                        string
 	// Subscriptions are those that exist from the beginning.
 	Subscriptions []Subscription
@@ -41,6 +45,8 @@ type Subscription struct {
 	ForwardTo                        string
 	ForwardDeadLetteredMessagesTo    string
 	Status                           Status
+	AutoDeleteOnIdle                 time.Duration
+	NoBatchedOperations              bool
 	UserMetadata                     string
 	// DeadLetteringOnFilterEvaluationExceptions puts a message for which a rule
 	// can't be evaluated into the dead-letter queue. Otherwise the rule does not
@@ -56,27 +62,37 @@ type Subscription struct {
 // comes that the action has changed.
 type Rule struct {
 	Name string
-	// SQL is the filter, unless there is a Correlation. Without either, every
-	// message meets the rule.
+	// SQL is the filter, unless there is a Correlation or Never is set, by which no
+	// message meets the rule. Without any of them, every message does.
 	SQL         string
 	Correlation *CorrelationFilter
+	Never       bool
 	// Action is SET and REMOVE statements; empty changes nothing.
 	Action string
-	// Parameters are the values of @name in SQL and Action.
-	Parameters map[string]any
+	// Parameters are the values of @name in SQL, and ActionParameters those in
+	// Action: strings, numbers, booleans, time.Time or time.Duration.
+	Parameters, ActionParameters map[string]any
 }
 
 // CorrelationFilter wants messages that have all the values that are set.
 type CorrelationFilter struct {
 	ContentType, CorrelationID, Label, MessageID, ReplyTo, ReplyToSessionID, SessionID, To *string
-	// Properties are values of application properties.
+	// Properties are values of application properties, of the types of parameters.
 	Properties map[string]any
+}
+
+func (c *CorrelationFilter) properties() map[string]any {
+	if c == nil {
+		return nil
+	}
+	return c.Properties
 }
 
 const (
 	defaultRuleName = "$Default"
 	maxRuleName     = 50
 	subscriptions   = "/Subscriptions/"
+	rulesSegment    = "/Rules/"
 )
 
 // queue is the topic as the queue that takes what is sent. It keeps what is
@@ -85,6 +101,8 @@ func (t Topic) queue() Queue {
 	return Queue{
 		Name: t.Name, DefaultMessageTimeToLive: t.DefaultMessageTimeToLive, RequiresDuplicateDetection: t.RequiresDuplicateDetection,
 		DuplicateDetectionHistoryTimeWindow: t.DuplicateDetectionHistoryTimeWindow, Status: t.Status, UserMetadata: t.UserMetadata,
+		AutoDeleteOnIdle: t.AutoDeleteOnIdle, MaxSizeInMegabytes: t.MaxSizeInMegabytes, MaxMessageSizeInKilobytes: t.MaxMessageSizeInKilobytes,
+		NoBatchedOperations: t.NoBatchedOperations, NoOrdering: t.NoOrdering,
 	}
 }
 
@@ -95,6 +113,7 @@ func (d Subscription) queue(topic string) Queue {
 		DeadLetteringOnMessageExpiration: d.DeadLetteringOnMessageExpiration, DefaultMessageTimeToLive: d.DefaultMessageTimeToLive,
 		RequiresSession: d.RequiresSession, ForwardTo: d.ForwardTo, ForwardDeadLetteredMessagesTo: d.ForwardDeadLetteredMessagesTo,
 		Status: d.Status, UserMetadata: d.UserMetadata,
+		AutoDeleteOnIdle: d.AutoDeleteOnIdle, NoBatchedOperations: d.NoBatchedOperations,
 	}
 }
 
@@ -110,11 +129,20 @@ func newRule(d Rule, now time.Time) (*rule, error) {
 	if d.Name == "" || len(d.Name) > maxRuleName || strings.ContainsAny(d.Name, "/\\?#@") {
 		return nil, fmt.Errorf("rule %q: the name must have 1 to %d characters, and none of / \\ ? # @", d.Name, maxRuleName)
 	}
+	for _, values := range []map[string]any{d.Parameters, d.ActionParameters, d.Correlation.properties()} {
+		for name, v := range values {
+			if _, _, ok := atomValueOf(v); !ok {
+				return nil, fmt.Errorf("rule %q: the value of %q has a type that is not supported", d.Name, name)
+			}
+		}
+	}
 	r := &rule{description: d, created: now, filter: filter.True}
 	var err error
 	switch {
-	case d.Correlation != nil && d.SQL != "":
-		return nil, fmt.Errorf("rule %q: SQL and Correlation exclude each other", d.Name)
+	case d.Correlation != nil && d.SQL != "", d.Never && (d.Correlation != nil || d.SQL != ""):
+		return nil, fmt.Errorf("rule %q: SQL, Correlation and Never exclude each other", d.Name)
+	case d.Never:
+		r.filter = filter.False
 	case d.Correlation != nil:
 		r.filter = filter.Correlation(*d.Correlation).Filter()
 	case d.SQL != "":
@@ -123,7 +151,7 @@ func newRule(d Rule, now time.Time) (*rule, error) {
 		}
 	}
 	if d.Action != "" {
-		if r.action, err = filter.ParseAction(d.Action, d.Parameters); err != nil {
+		if r.action, err = filter.ParseAction(d.Action, d.ActionParameters); err != nil {
 			return nil, fmt.Errorf("rule %q: %w", d.Name, err)
 		}
 	}
@@ -145,6 +173,22 @@ func (e *entity) rules() []*rule {
 	return slices.SortedFunc(maps.Values(e.subscription.rules), func(a, b *rule) int {
 		return compareFold(a.description.Name, b.description.Name)
 	})
+}
+
+// rule returns the rule of a subscription with a name in any case.
+func (e *entity) rule(name string) (*rule, bool) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	r, ok := e.subscription.rules[strings.ToLower(name)]
+	return r, ok
+}
+
+// buriesFaults tells whether a subscription makes dead letters of messages for
+// which a rule fails.
+func (e *entity) buriesFaults() bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.subscription.buryFault
 }
 
 // publish returns what gives a message to the subscriptions of a topic.
@@ -189,7 +233,7 @@ func (e *entity) offered(now time.Time, m *offer) {
 	switch {
 	case plain:
 		e.receive(now, m.item)
-	case fault != nil && e.subscription.buryFault:
+	case fault != nil && e.buriesFaults():
 		e.queue.Bury(now, m.item, "FilterEvaluationException", fault.Error())
 	}
 }

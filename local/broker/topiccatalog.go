@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 // CreateTopic makes a topic with its subscriptions. The error names every fault
@@ -45,11 +47,8 @@ func (s *Server) UpdateTopic(t Topic) error {
 // ErrUnknownEntity.
 func (s *Server) DeleteTopic(name string) error {
 	e, err := s.catalog.findKind(kindTopic, name)
-	if err != nil || !s.end(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete topic %q: %w", name, ErrUnknownEntity)
-	}
-	for _, sub := range e.subscriptions() {
-		s.end(sub) // if nobody else has
 	}
 	return nil
 }
@@ -100,11 +99,7 @@ func (s *Server) CreateSubscription(topic string, d Subscription) error {
 	if err := e.subscribe(t, d.Name, d.DeadLetteringOnFilterEvaluationExceptions, rules); err != nil {
 		return fmt.Errorf("create subscription: %w", err)
 	}
-	if err := s.make(e); err != nil {
-		return err
-	}
-	t.enlist(e)
-	return nil
+	return s.make(e)
 }
 
 // subscribe makes an entity that has no queue yet a subscription of a topic.
@@ -132,23 +127,32 @@ func (s *Server) UpdateSubscription(topic string, d Subscription) error {
 	if err != nil {
 		return fmt.Errorf("update %w", err)
 	}
+	if err := s.update(e, d.queue(topic)); err != nil {
+		return err
+	}
 	e.mu.Lock()
-	e.subscription.buryFault = d.DeadLetteringOnFilterEvaluationExceptions
-	e.mu.Unlock()
-	return s.update(e, d.queue(topic))
+	defer e.mu.Unlock()
+	if e.subscription.buryFault != d.DeadLetteringOnFilterEvaluationExceptions {
+		e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
+		e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	}
+	return nil
 }
 
 // DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
 func (s *Server) DeleteSubscription(topic, name string) error {
 	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+name)
-	if err != nil || !s.end(e) {
+	if err != nil || !s.remove(e) {
 		return fmt.Errorf("delete subscription %q: %w", name, ErrUnknownEntity)
 	}
-	t := e.subscription.topic
-	t.mu.Lock()
-	t.sorted = slices.DeleteFunc(slices.Clone(t.sorted), func(other *entity) bool { return other == e })
-	t.mu.Unlock()
 	return nil
+}
+
+// forget takes a subscription out of its topic.
+func (e *entity) forget(sub *entity) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.sorted = slices.DeleteFunc(slices.Clone(e.sorted), func(other *entity) bool { return other == sub })
 }
 
 // CreateRule adds a rule to a subscription. The error says what is wrong with it,
@@ -176,9 +180,12 @@ func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
 	}
 	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
 		folded := strings.ToLower(d.Name)
-		if rules[folded] == nil {
+		old := rules[folded]
+		if old == nil {
 			return fmt.Errorf("update rule %q: %w", d.Name, ErrUnknownEntity)
 		}
+		r.created = old.created
+		r.description.Name = old.description.Name
 		rules[folded] = r
 		return nil
 	})
@@ -202,6 +209,7 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	if err != nil {
 		return fmt.Errorf("change rules of %w", err)
 	}
+	e.use(e.now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	rules := maps.Clone(e.subscription.rules)

@@ -48,6 +48,16 @@ func TestWebSocket(t *testing.T) {
 	if !strings.HasSuffix(asked, "/$servicebus/websocket") {
 		t.Errorf("the client asks for %s", asked)
 	}
+	// So the JavaScript client calls it.
+	old, _, err := websocket.Dial(deadline(t), web.URL+"/$servicebus/websocket", &websocket.DialOptions{
+		Subprotocols: []string{"AMQPWSB10"}, HTTPClient: web.Client(),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	conn := websocket.NetConn(context.Background(), old, websocket.MessageBinary)
+	p := newPeer(t, conn)
+	p.open()
 	c, _, err := websocket.Dial(deadline(t), web.URL+"/$servicebus/websocket", &websocket.DialOptions{HTTPClient: web.Client()})
 	if err != nil {
 		t.Fatal(err)

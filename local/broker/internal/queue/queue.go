@@ -37,8 +37,6 @@ var (
 	// ErrSessionNeeded is returned for a message without a session in a queue
 	// that needs one.
 	ErrSessionNeeded = errors.New("the message has no session")
-	// ErrFull is returned for messages for which a queue has no room.
-	ErrFull = errors.New("the queue is full")
 	// ErrDeadLetterQueue is returned for an attempt to dead-letter a message
 	// that is in a dead-letter queue.
 	ErrDeadLetterQueue = errors.New("a message of a dead-letter queue can't be dead-lettered")
@@ -56,9 +54,6 @@ type Config struct {
 	DeadLetterExpired bool
 	// TimeToLive bounds that of every message; 0 means no bound.
 	TimeToLive time.Duration
-	// MaxSize bounds the bytes of payload that the queue holds with its dead-letter
-	// queue; 0 means no bound.
-	MaxSize int64
 	// Sessions makes the messages of a session, which every message must name,
 	// go to one receiver at a time.
 	Sessions bool
@@ -157,16 +152,12 @@ func (q *Queue) DeadLetters() *Queue { return q.dead }
 
 // Enqueue appends the items in order and returns the sequence number of the
 // first; the others follow without a gap. A duplicate has its number and is
-// dropped. The error is nil, ErrSessionNeeded or ErrFull, and then nothing is
-// appended.
+// dropped. The error is nil or ErrSessionNeeded, and then nothing is appended.
 func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	q.enter(now)
 	defer q.leave()
 	if q.config.Sessions && slices.ContainsFunc(items, func(i Item) bool { return i.Session == nil }) {
 		return 0, ErrSessionNeeded
-	}
-	if !q.fits(items) {
-		return 0, ErrFull
 	}
 	first := q.lastSeq + 1
 	for _, item := range items {
@@ -268,18 +259,6 @@ func (q *Queue) Size() int64 {
 		return q.index.bytes
 	}
 	return q.index.bytes + q.dead.Size()
-}
-
-// fits tells whether there is room for the items.
-func (q *Queue) fits(items []Item) bool {
-	if q.config.MaxSize == 0 {
-		return true
-	}
-	size := q.index.bytes + q.dead.Size()
-	for _, i := range items {
-		size += int64(len(i.Payload))
-	}
-	return size <= q.config.MaxSize
 }
 
 // available is the number of messages that can be taken.

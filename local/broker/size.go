@@ -1,0 +1,42 @@
+package broker
+
+import "github.com/muster-mfa/muster/local/broker/internal/wire"
+
+// size is how many bytes of payload the entity holds; a topic holds those of its
+// subscriptions.
+func (e *entity) size() int64 {
+	size := e.queue.Size()
+	for _, sub := range e.subscriptions() {
+		size += sub.queue.Size()
+	}
+	return size
+}
+
+// limited refuses a message once the entity is full. The limit is that of the
+// moment: an update detaches the link.
+func (e *entity) limited(accept func([]byte, uint32) *wire.Error) func([]byte, uint32) *wire.Error {
+	if e == nil {
+		return accept
+	}
+	limit := int64(e.described().MaxSizeInMegabytes) << 20
+	return func(payload []byte, format uint32) *wire.Error {
+		if size := e.size(); size+int64(len(payload)) > limit {
+			return refuse(wire.CondResourceLimitExceeded,
+				"The maximum entity size has been reached or exceeded for '%s'. Size of entity in bytes: %d, Max entity size in bytes: %d.",
+				e.path, size, limit)
+		}
+		return accept(payload, format)
+	}
+}
+
+// maxMessageSize is the size of the largest message that the entity takes, in
+// bytes; e is nil for what is none.
+func (s *Server) maxMessageSize(e *entity) int {
+	if e == nil {
+		return s.options.MaxMessageSize
+	}
+	if own := e.described().MaxMessageSizeInKilobytes << 10; own != 0 {
+		return min(own, s.options.MaxMessageSize)
+	}
+	return s.options.MaxMessageSize
+}

@@ -1,6 +1,7 @@
 package doctor_test
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"strings"
@@ -104,5 +105,28 @@ func TestJudgeQueueProperties(t *testing.T) {
 	}
 	if got := doctor.JudgeQueueProperties(queue, badQueue, doctor.QueueMissing, nil); got != nil {
 		t.Errorf("a queue that is not there is told of twice: %+v", got)
+	}
+}
+
+// A queue of sessions is told of once, and its other properties are looked at; one
+// that is not there is not asked for properties.
+func TestCheckOfAQueueOfSessions(t *testing.T) {
+	sessions := doctor.FittingQueue()
+	sessions.RequiresSession = true
+	o := doctor.Options{
+		Queue:  doctor.Queue{Name: "q"},
+		Listen: func(context.Context) (doctor.Reach, error) { return doctor.QueueOfSessions, errors.New("no") },
+		Send:   func(context.Context) (doctor.Reach, error) { return doctor.Reached, nil },
+		Properties: func(context.Context) (doctor.QueueProperties, doctor.Reach, error) {
+			return sessions, doctor.Reached, nil
+		},
+	}
+	findings := doctor.Check(t.Context(), o)
+	if len(findings) != 4 || doctor.Count(findings, doctor.Error) != 1 || findings[0].Check != doctor.CheckQueueListen || findings[3].Check != doctor.CheckQueueProperties {
+		t.Errorf("findings = %+v", findings)
+	}
+	o.Listen = func(context.Context) (doctor.Reach, error) { return doctor.QueueMissing, errors.New("no") }
+	if findings := doctor.Check(t.Context(), o); len(findings) != 1 {
+		t.Errorf("findings = %+v", findings)
 	}
 }

@@ -47,7 +47,7 @@ const everyMember = `/* all of it */ {
     }],
     "Logging": {"Type": "Console,File"}
   }
-}`
+} // the end`
 
 func TestReadConfig(t *testing.T) {
 	got, err := broker.ReadConfig(strings.NewReader("\uFEFF" + everyMember))

@@ -63,7 +63,8 @@ func (r *configReader) parse() (hujson.Value, error) {
 	if depth := nesting(r.text); depth > maxConfigDepth {
 		return hujson.Value{}, fmt.Errorf("values are nested more than %d deep", maxConfigDepth)
 	}
-	v, err := hujson.Parse(r.text)
+	// The parser wants the end of the line after a comment, even on the last line.
+	v, err := hujson.Parse(append(slices.Clip(r.text), '\n'))
 	if err != nil {
 		text := err.Error()
 		return v, errors.New(strings.TrimPrefix(text, "hujson: "))

@@ -151,7 +151,11 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 		services = append(services, func() error { return s.serveSite(sites[i], l) })
 	}
 	if s.rehearsal != nil {
-		services = append(services, func() error { return s.broker.Serve(tls.NewListener(s.amqps, s.config)) })
+		services = append(services, func() error {
+			// The connection string is for the listener that is served first: the plain one.
+			s.broker.ConnectionString()
+			return s.broker.Serve(tls.NewListener(s.amqps, s.config))
+		})
 	}
 	failed := make(chan error, len(services))
 	for _, serve := range services {

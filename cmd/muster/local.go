@@ -43,6 +43,9 @@ quotas, and misbehaves as it does on a bad day: --faults none makes it behave, a
 same --seed makes it misbehave the same way again. Everything is in memory and gone
 at the end.
 
+The endpoint has the queues of --queue and --session-queue, or with --config FILE the
+entities of a config.json as Microsoft's Service Bus emulator reads it.
+
 With --tls FOLDER the tenant is served over TLS, knows one application with the
 permissions of --grant, and issues and checks access tokens: for rehearsing credentials
 and muster doctor. The endpoint then speaks TLS too, on --amqps-port, and takes AMQP over

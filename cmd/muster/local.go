@@ -188,7 +188,7 @@ func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
 	if s.rehearsal == nil {
 		return site.Serve(l)
 	}
-	site.TLSConfig = s.config
+	site.TLSConfig = s.config.Clone() // each server writes into its own
 	return site.ServeTLS(l, "", "")
 }
 

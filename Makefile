@@ -23,7 +23,7 @@ run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; result
 # The tests through the binary wait far more than they compute, hence -parallel.
 test: vet chromium ## vet and run all tests with the race detector
 	$(GO) test -race -parallel 8 -timeout 8m ./...
-	MUSTERTEST_DURABLE=1 $(GO) test -timeout 8m ./local/broker
+	MUSTERTEST_DURABLE=1 $(GO) test -count 1 -timeout 8m ./local/broker
 
 CLIENTS := local/broker/clients/js
 test-clients: $(BIN) ## hold muster local against the official JavaScript client and a plain AMQP client (needs node and npm)

@@ -33,6 +33,8 @@ type Options struct {
 	Queue        Queue
 	QueueError   error
 	Listen, Send func(context.Context) (Reach, error)
+	// Properties reads the queue's properties.
+	Properties func(context.Context) (QueueProperties, Reach, error)
 	// Now is the local clock. Nil means time.Now.
 	Now func() time.Time
 }
@@ -65,17 +67,27 @@ func Check(ctx context.Context, o Options) []Finding {
 	if o.QueueError != nil {
 		findings = append(findings, JudgeNamespace(o.QueueError))
 	}
-	there := true
+	return named(append(findings, checkQueue(ctx, o)...), o.Application)
+}
+
+// checkQueue asks no further once the queue is not there.
+func checkQueue(ctx context.Context, o Options) (findings []Finding) {
+	there, sessions := true, false
 	if o.Listen != nil {
 		reach, err := o.Listen(ctx)
 		findings = append(findings, JudgeListen(o.Queue, reach, err))
-		there = reach == Reached || reach == QueueForbidden
+		there, sessions = reach != QueueMissing && reach != Unreachable, reach == QueueOfSessions
 	}
 	if o.Send != nil && there {
 		reach, err := o.Send(ctx)
 		findings = append(findings, JudgeSend(o.Queue, reach, err))
 	}
-	return named(findings, o.Application)
+	if o.Properties != nil && there {
+		p, reach, err := o.Properties(ctx)
+		p.RequiresSession = p.RequiresSession && !sessions // told already
+		findings = append(findings, JudgeQueueProperties(o.Queue, p, reach, err)...)
+	}
+	return findings
 }
 
 // named puts the application's id into the commands.

@@ -45,15 +45,17 @@ const placeholder = "APPLICATION-ID"
 
 // The checks.
 const (
-	CheckCredential  = "credential"
-	CheckToken       = "token"
-	CheckPermission  = "permission"
-	CheckExpiry      = "expiry"
-	CheckGraph       = "graph"
-	CheckLicence     = "licence"
-	CheckQueueListen = "queue-listen"
-	CheckQueueSend   = "queue-send"
-	CheckClock       = "clock"
+	CheckCredential      = "credential"
+	CheckToken           = "token"
+	CheckPermission      = "permission"
+	CheckExpiry          = "expiry"
+	CheckGraph           = "graph"
+	CheckLicence         = "licence"
+	CheckQueueListen     = "queue-listen"
+	CheckQueueSend       = "queue-send"
+	CheckQueueManage     = "queue-manage"
+	CheckQueueProperties = "queue-properties"
+	CheckClock           = "clock"
 )
 
 // Worst is the worst severity among the findings, [OK] where there is none.

@@ -11,6 +11,8 @@ const (
 	QueueMissing
 	QueueForbidden
 	Unreachable
+	// QueueOfSessions wants sessions to be received from.
+	QueueOfSessions
 )
 
 // The rights on a queue.
@@ -67,7 +69,12 @@ func (q Queue) judge(check, done, role, right string, r Reach, err error) Findin
 		f.What = "The namespace has no queue " + q.Name + "."
 		f.Why = "The worker ends at once with a queue that is not there."
 		f.Portal = namespacePath + "Queues > + Queue"
-		f.Command = "az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " --lock-duration PT1M --max-delivery-count 100"
+		f.Command = "muster queues create " + q.Name + " (or az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " --lock-duration PT1M --max-delivery-count 100 --enable-dead-lettering-on-message-expiration true)"
+	case QueueOfSessions:
+		f.What = "The queue " + q.Name + " requires sessions, and can't be " + done + " without."
+		f.Why = "The worker receives without sessions. This property of a queue can't be changed."
+		f.Portal = namespacePath + "Queues > + Queue, for another one"
+		f.Command = "muster queues create ANOTHER-NAME"
 	case QueueForbidden:
 		f.What = "The queue " + q.Name + " can't be " + done + ": the right " + right + " is missing"
 		if q.Key {

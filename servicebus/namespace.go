@@ -17,6 +17,7 @@ import (
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 
 	"github.com/muster-mfa/muster/messages"
 )
@@ -119,10 +120,17 @@ var ErrQueueNotFound = errors.New("queue not found")
 // identity may not do: Send, Listen or Manage is missing on the queue.
 var ErrUnauthorized = errors.New("not authorized for the queue")
 
+// ErrSessionRequired is wrapped by the error of receiving without a session from a
+// queue that requires sessions.
+var ErrSessionRequired = errors.New("the queue requires sessions")
+
 // describe wraps err with what was being done, and with the sentinel that a
 // caller can act on.
 func describe(doing string, err error) error {
 	var sb *azservicebus.Error
+	if refused, ok := errors.AsType[*amqp.Error](err); ok && refused.Condition == amqp.ErrCondNotAllowed && strings.Contains(refused.Description, "requires sessions") {
+		return fmt.Errorf("%s: %w: %w", doing, ErrSessionRequired, err)
+	}
 	if !errors.As(err, &sb) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

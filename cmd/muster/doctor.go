@@ -23,6 +23,7 @@ import (
 
 type doctorFlags struct {
 	queueFlags
+	managementFlag
 	graphFlags
 	tenants      []string
 	capabilities []string
@@ -57,6 +58,7 @@ Exit codes:
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runDoctor(cmd, p, &f) }),
 	}
 	f.queueFlags.add(cmd)
+	f.managementFlag.add(cmd)
 	f.graphFlags.add(cmd)
 	fs := cmd.Flags()
 	fs.StringSliceVar(&f.tenants, "tenant", nil, "tenants to check, by id or domain, separated by commas; default: --tenant-id")
@@ -81,17 +83,11 @@ func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) error {
 		defer o.Graph.Close()
 	}
 	if f.servicebus != "" {
-		namespace, failed := f.open(cmd, p)
-		switch {
-		case failed == nil:
-			defer p.closing(cmd.Context(), namespace.Close)
-			o.Listen = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanListen(ctx, f.queue)) }
-			o.Send = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanSend(ctx, f.queue)) }
-		case errors.Is(failed, errUsage):
-			return failed
-		case o.CredentialError == nil: // else the namespace lacks nothing but the credential
-			o.QueueError = failed
+		closing, err := f.queueChecks(cmd, p, &o)
+		if err != nil {
+			return err
 		}
+		defer closing()
 	}
 	findings := doctor.Check(ctx, o)
 	if cmd.Context().Err() != nil {
@@ -107,6 +103,44 @@ func runDoctor(cmd *cobra.Command, p *process, f *doctorFlags) error {
 		return errPartly
 	}
 	return nil
+}
+
+// queueChecks adds those of the queue. The function that it returns ends their
+// connections.
+func (f *doctorFlags) queueChecks(cmd *cobra.Command, p *process, o *doctor.Options) (func(), error) {
+	if err := required(cmd, "queue"); err != nil {
+		return nil, err
+	}
+	where, err := f.namespace(cmd, p)
+	switch {
+	case errors.Is(err, errUsage):
+		return nil, err
+	case err != nil && o.CredentialError == nil: // else the namespace lacks nothing but the credential
+		o.QueueError = err
+		fallthrough
+	case err != nil:
+		return func() {}, nil
+	}
+	manager, err := f.manager(where)
+	if err != nil {
+		return nil, err
+	}
+	namespace, err := openNamespace(where)
+	if err != nil {
+		manager.Close()
+		return nil, err
+	}
+	o.Listen = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanListen(ctx, f.queue)) }
+	o.Send = func(ctx context.Context) (doctor.Reach, error) { return reach(namespace.CanSend(ctx, f.queue)) }
+	o.Properties = func(ctx context.Context) (doctor.QueueProperties, doctor.Reach, error) {
+		properties, err := manager.Queue(ctx, f.queue)
+		r, err := reach(err)
+		return doctor.QueueProperties(properties), r, err
+	}
+	return func() {
+		manager.Close()
+		p.closing(cmd.Context(), namespace.Close)
+	}, nil
 }
 
 // deviceCodeTimeout leaves a person the time in which a device code is good.
@@ -230,6 +264,8 @@ func reach(err error) (doctor.Reach, error) {
 		return doctor.QueueMissing, err
 	case errors.Is(err, servicebus.ErrUnauthorized):
 		return doctor.QueueForbidden, err
+	case errors.Is(err, servicebus.ErrSessionRequired):
+		return doctor.QueueOfSessions, err
 	}
 	return doctor.Unreachable, err
 }

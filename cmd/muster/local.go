@@ -3,10 +3,8 @@ package main
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net"
 	"net/http"
 	"os"
@@ -45,6 +43,9 @@ quotas, and misbehaves as it does on a bad day: --faults none makes it behave, a
 same --seed makes it misbehave the same way again. Everything is in memory and gone
 at the end, but for the queues and messages of --data FOLDER: a message that was
 acknowledged is there again, however the process ended.
+
+The endpoint has the queues of --queue and --session-queue, or with --config FILE the
+entities of a config.json as Microsoft's Service Bus emulator reads it.
 
 With --tls FOLDER the tenant is served over TLS, knows one application with the
 permissions of --grant, and issues and checks access tokens: for rehearsing credentials
@@ -154,7 +155,11 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 		services = append(services, func() error { return s.serveSite(sites[i], l) })
 	}
 	if s.rehearsal != nil {
-		services = append(services, func() error { return s.broker.Serve(tls.NewListener(s.amqps, s.config)) })
+		services = append(services, func() error {
+			// The connection string is for the listener that is served first: the plain one.
+			s.broker.ConnectionString()
+			return s.broker.Serve(tls.NewListener(s.amqps, s.config))
+		})
 	}
 	failed := make(chan error, len(services))
 	for _, serve := range services {
@@ -184,7 +189,7 @@ func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
 	if s.rehearsal == nil {
 		return site.Serve(l)
 	}
-	site.TLSConfig = s.config
+	site.TLSConfig = s.config.Clone() // each server writes into its own
 	return site.ServeTLS(l, "", "")
 }
 
@@ -239,66 +244,6 @@ func (f *localFlags) directory() ([]tenant.User, error) {
 		return nil, fmt.Errorf("%s: %w", f.usersFile, err)
 	}
 	return users, nil
-}
-
-// announcement is the line that --json prints.
-type announcement struct {
-	ServiceBus string   `json:"servicebus"`
-	Graph      string   `json:"graph"`
-	Management string   `json:"management"`
-	AMQPPort   int      `json:"amqp_port"`
-	GraphPort  int      `json:"graph_port"`
-	Queues     []string `json:"queues"`
-	Users      int      `json:"users"`
-	// The rest is there with --tls.
-	AMQPSPort        int    `json:"amqps_port,omitempty"`
-	TenantID         string `json:"tenant_id,omitempty"`
-	ClientID         string `json:"client_id,omitempty"`
-	ClientSecretFile string `json:"client_secret_file,omitempty"`
-	CAFile           string `json:"ca_file,omitempty"`
-}
-
-func (f *localFlags) announce(w io.Writer, s localServers) error {
-	host := f.host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-	}
-	address := func(l net.Listener) string {
-		scheme := "http://"
-		if s.rehearsal != nil {
-			scheme = "https://"
-		}
-		return scheme + net.JoinHostPort(host, strconv.Itoa(port(l)))
-	}
-	a := announcement{
-		ServiceBus: s.broker.ConnectionString(),
-		Graph:      address(s.graph),
-		Management: address(s.management),
-		AMQPPort:   port(s.amqp),
-		GraphPort:  port(s.graph),
-		Queues:     f.endpoint.names(),
-		Users:      len(s.tenant.Snapshot()),
-	}
-	more := ""
-	if s.rehearsal != nil {
-		a.AMQPSPort = port(s.amqps)
-		a.TenantID, a.ClientID = s.tenant.ID(), s.clientID
-		a.ClientSecretFile, a.CAFile = s.secretFile, s.caFile
-		more = s.exports(a.Graph, a.TenantID)
-	}
-	if f.asJSON {
-		return json.NewEncoder(w).Encode(a)
-	}
-	_, err := fmt.Fprintf(w, `Service Bus  %s
-Management   %s
-Graph        %s  (%d users)
-
-In another terminal:
-  export MUSTER_SERVICEBUS='%s' MUSTER_QUEUE=%s MUSTER_GRAPH=%s
-%s  muster load users.csv --tenant contoso.example
-  muster worker
-`, a.ServiceBus, a.Management, a.Graph, a.Users, a.ServiceBus, a.Queues[0], a.Graph, more)
-	return err
 }
 
 func port(l net.Listener) int { return l.Addr().(*net.TCPAddr).Port }

@@ -40,6 +40,9 @@ func TestLocalSpeaksTLS(t *testing.T) {
 	t.Parallel()
 	folder := filepath.Join(t.TempDir(), "tls")
 	l := startLocal(t, "--users", "1", "--tls", folder)
+	if strings.Contains(l.ServiceBus, ":"+strconv.Itoa(l.AMQPSPort)+";") {
+		t.Errorf("a connection string without TLS leads to the port with TLS: %s", l.ServiceBus)
+	}
 	ca, err := os.ReadFile(filepath.Join(folder, "ca.pem"))
 	if err != nil {
 		t.Fatal(err)

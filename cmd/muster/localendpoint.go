@@ -2,6 +2,8 @@ package main
 
 import (
 	"net/http"
+	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,6 +11,10 @@ import (
 
 	"github.com/muster-mfa/muster/local/broker"
 )
+
+// roomy is the size of a queue into which somebody may load millions of rows, in
+// MiB: the largest that there is.
+const roomy = 80 << 10
 
 // endpointFlags say what the Service Bus endpoint of muster local is like.
 type endpointFlags struct {
@@ -21,6 +27,9 @@ type endpointFlags struct {
 	keys             []string
 	acceptJWT, open  bool
 	data             string
+	config           string
+
+	made broker.Options // the entities
 }
 
 func (f *endpointFlags) add(cmd *cobra.Command) {
@@ -28,6 +37,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	fs.IntVar(&f.amqpPort, "amqp-port", 5672, "port of the Service Bus endpoint; 0 picks a free one")
 	fs.IntVar(&f.amqpsPort, "amqps-port", 5671, "with --tls: port of the endpoint over TLS; 0 picks a free one")
 	fs.IntVar(&f.managementPort, "management-port", 5300, "port of the endpoint's management API, and of AMQP over WebSocket; 0 picks a free one")
+	fs.StringVar(&f.config, "config", "", "make the queues, topics, subscriptions and rules of this file, the config.json of Microsoft's emulator, in place of those of --queue and --session-queue")
 	fs.StringArrayVar(&f.queues, "queue", []string{"commands"}, "name of a queue; may be repeated")
 	fs.StringArrayVar(&f.sessionQueues, "session-queue", nil, "name of a queue that requires sessions; may be repeated")
 	fs.DurationVar(&f.lockDuration, "lock-duration", time.Minute, "how long a received message is locked, at most 5m")
@@ -38,9 +48,42 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	fs.BoolVar(&f.open, "open", false, "ask for no token, and make a queue for every name, for plain AMQP tools; on loopback only")
 }
 
-// names lists the queues.
-func (f *endpointFlags) names() []string {
-	return append(append([]string(nil), f.queues...), f.sessionQueues...)
+// entities are those of --config, or else of the flags.
+func (f *endpointFlags) entities(cmd *cobra.Command, p *process) (broker.Options, error) {
+	if f.config != "" {
+		return f.configured(cmd, p)
+	}
+	var o broker.Options
+	for _, name := range append(slices.Clone(f.queues), f.sessionQueues...) {
+		o.Queues = append(o.Queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount, MaxSizeInMegabytes: roomy})
+	}
+	for i := range f.sessionQueues {
+		o.Queues[len(f.queues)+i].RequiresSession = true
+	}
+	return o, nil
+}
+
+// configured reads --config. The flags that describe queues exclude it. Their
+// environment variables are for other commands as well, so they are merely not heeded.
+func (f *endpointFlags) configured(cmd *cobra.Command, p *process) (broker.Options, error) {
+	for _, name := range []string{"queue", "session-queue", "lock-duration", "max-delivery-count"} {
+		switch {
+		case onCommandLine(cmd, name):
+			return broker.Options{}, usageError("--config says what queues there are: it excludes --%s", name)
+		case cmd.Flags().Changed(name):
+			p.log.Warn("the queues are those of --config; the environment variable is not heeded", "variable", environmentName(name))
+		}
+	}
+	file, err := os.Open(f.config)
+	if err != nil {
+		return broker.Options{}, usageError("open configuration: %w", err)
+	}
+	defer file.Close()
+	o, err := broker.ReadConfig(file)
+	if err != nil {
+		return broker.Options{}, usageError("%s: %w", f.config, err)
+	}
+	return o, nil
 }
 
 func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*broker.Server, error) {
@@ -50,13 +93,12 @@ func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*
 	if len(f.keys) > 0 && onCommandLine(cmd, "key") {
 		p.log.Warn("the keys are readable by everybody on this machine while the command runs; use " + environmentName("key"))
 	}
-	o := broker.Options{Logger: p.log, Data: f.data, AcceptJWT: f.acceptJWT, Open: f.open}
-	for _, name := range f.names() {
-		o.Queues = append(o.Queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount})
+	o, err := f.entities(cmd, p)
+	if err != nil {
+		return nil, err
 	}
-	for i := range f.sessionQueues {
-		o.Queues[len(f.queues)+i].RequiresSession = true
-	}
+	f.made = o
+	o.Logger, o.Data, o.AcceptJWT, o.Open = p.log, f.data, f.acceptJWT, f.open
 	for _, text := range f.keys {
 		key, err := parseKey(text)
 		if err != nil {

@@ -109,7 +109,7 @@ standard OTEL_* variables say.
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return usageError("%w", err) })
 	p.flags(root)
 	root.AddCommand(newLocal(p), newWorker(p), newLoad(p), newPublish(p), newDeadLetter(p), newApply(p), newSchema())
-	root.AddCommand(newUser(p), newLedger(p), newRollback(p), newDoctor(p), newReport(p))
+	root.AddCommand(newUser(p), newLedger(p), newRollback(p), newDoctor(p), newReport(p), newQueues(p))
 	root.CompletionOptions.HiddenDefaultCmd = true
 	return root
 }

@@ -22,23 +22,45 @@ type queueFlags struct {
 }
 
 func (q *queueFlags) add(cmd *cobra.Command) {
-	addCredentialFlags(cmd)
+	q.addNamespace(cmd)
 	f := cmd.Flags()
-	f.StringVar(&q.servicebus, "servicebus", "", "Service Bus namespace, such as contoso.servicebus.windows.net, or a connection string, or @FILE that holds one")
 	f.StringVar(&q.queue, "queue", "", "name of the queue")
 }
 
-// open connects to the namespace. A key on the command line is warned about:
-// everybody on the machine can read it there.
+// addNamespace is for a command that takes the queue in another way.
+func (q *queueFlags) addNamespace(cmd *cobra.Command) {
+	addCredentialFlags(cmd)
+	cmd.Flags().StringVar(&q.servicebus, "servicebus", "", "Service Bus namespace, such as contoso.servicebus.windows.net, or a connection string, or @FILE that holds one")
+}
+
+// open connects to the namespace.
 func (q *queueFlags) open(cmd *cobra.Command, p *process) (*servicebus.Namespace, error) {
 	if err := required(cmd, "servicebus", "queue"); err != nil {
 		return nil, err
 	}
+	o, err := q.namespace(cmd, p)
+	if err != nil {
+		return nil, err
+	}
+	return openNamespace(o)
+}
+
+func openNamespace(o servicebus.Options) (*servicebus.Namespace, error) {
+	n, err := servicebus.Open(o)
+	if err != nil {
+		return nil, usageError("%w", err)
+	}
+	return n, nil
+}
+
+// namespace says how to reach the namespace. A key on the command line is warned
+// about: everybody on the machine can read it there.
+func (q *queueFlags) namespace(cmd *cobra.Command, p *process) (servicebus.Options, error) {
 	address := q.servicebus
 	if name, ok := strings.CutPrefix(address, "@"); ok {
 		content, err := os.ReadFile(name)
 		if err != nil {
-			return nil, fmt.Errorf("read service bus connection string: %w", err)
+			return servicebus.Options{}, fmt.Errorf("read service bus connection string: %w", err)
 		}
 		address = strings.TrimSpace(string(content))
 	} else if servicebus.IsConnectionString(address) && !servicebus.IsEmulator(address) && onCommandLine(cmd, "servicebus") {
@@ -46,19 +68,15 @@ func (q *queueFlags) open(cmd *cobra.Command, p *process) (*servicebus.Namespace
 	}
 	roots, err := p.credential.roots()
 	if err != nil {
-		return nil, err
+		return servicebus.Options{}, err
 	}
 	var credential azcore.TokenCredential
 	if !servicebus.IsConnectionString(address) {
 		if credential, err = p.credential.token(); err != nil {
-			return nil, err
+			return servicebus.Options{}, err
 		}
 	}
-	n, err := servicebus.Open(servicebus.Options{Address: address, Credential: credential, RootCAs: roots})
-	if err != nil {
-		return nil, usageError("%w", err)
-	}
-	return n, nil
+	return servicebus.Options{Address: address, Credential: credential, RootCAs: roots}, nil
 }
 
 // closing closes something of Service Bus within its own time, after the

@@ -146,6 +146,13 @@ type local struct {
 	Management string `json:"management"`
 	Graph      string `json:"graph"`
 	AMQPSPort  int    `json:"amqps_port"`
+
+	Queues        []string `json:"queues"`
+	SessionQueues []string `json:"session_queues"`
+	Topics        []struct {
+		Name          string
+		Subscriptions []string
+	} `json:"topics"`
 }
 
 // startLocal returns once both services listen.

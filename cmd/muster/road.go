@@ -148,7 +148,7 @@ func startBroker(p *process) (*servicebus.Namespace, func(*error), error) {
 	// An interrupted command is given back and counted as a delivery; in a queue
 	// of one's own nobody is served by a limit on that.
 	server, err := broker.New(broker.Options{
-		Queues: []broker.Queue{{Name: roadQueue, MaxDeliveryCount: 1000}},
+		Queues: []broker.Queue{{Name: roadQueue, MaxDeliveryCount: 1000, MaxSizeInMegabytes: roomy}},
 		Logger: p.log,
 	})
 	if err != nil {

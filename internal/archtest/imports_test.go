@@ -29,10 +29,11 @@ var allowed = map[string][]string{
 	"doctor":      {"graphclient"},
 	"report":      {"graphclient", "ratelimit"},
 
-	"local/broker":                nil,
-	"local/broker/internal/queue": nil,
-	"local/broker/internal/wire":  nil,
-	"local/tenant":                nil,
+	"local/broker":                 nil,
+	"local/broker/internal/filter": nil,
+	"local/broker/internal/queue":  nil,
+	"local/broker/internal/wire":   nil,
+	"local/tenant":                 nil,
 
 	"internal/telemetry": nil,
 	"internal/archtest":  nil,

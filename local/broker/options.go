@@ -20,7 +20,7 @@ const (
 	maxQueueName            = 260
 
 	defaultDuplicateWindow = 10 * time.Minute
-	minDuplicateWindow     = 20 * time.Second
+	minDuplicateWindow     = 5 * time.Second // that of Microsoft's emulator; Service Bus asks for 20 s
 	maxDuplicateWindow     = 7 * 24 * time.Hour
 
 	minIdle         = 5 * time.Minute
@@ -92,7 +92,7 @@ type Queue struct {
 	// must have a session id.
 	RequiresSession bool
 	// RequiresDuplicateDetection drops a message whose id was sent before within
-	// DuplicateDetectionHistoryTimeWindow, which is 20 seconds to 7 days; 0 means
+	// DuplicateDetectionHistoryTimeWindow, which is 5 seconds to 7 days; 0 means
 	// 10 minutes.
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration

@@ -238,8 +238,12 @@ func (e *entity) offered(now time.Time, m *offer) {
 	}
 }
 
-// receive enqueues a message that the subscription wants.
+// receive enqueues a message that the subscription wants. The time to live of the
+// topic bounds that of the subscription.
 func (e *entity) receive(now time.Time, item queue.Item) {
+	if bound := e.subscription.topic.described().DefaultMessageTimeToLive; bound > 0 && (item.TimeToLive == 0 || item.TimeToLive > bound) {
+		item.TimeToLive = bound
+	}
 	if _, err := e.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
 		e.queue.Bury(now, item, errSessionNull.Error(), errSessionNull.Error())
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -224,3 +225,30 @@ func TestDeletingATopicEndsItsSubscriptions(t *testing.T) {
 }
 
 func contains(err error, text string) bool { return strings.Contains(err.Error(), text) }
+
+// A message lives no longer than its topic says, whatever the subscription says.
+func TestATopicsTimeToLive(t *testing.T) {
+	var later atomic.Int64
+	s := start(t, broker.Options{
+		Now: func() time.Time { return time.Now().Add(time.Duration(later.Load())) },
+		Topics: []broker.Topic{{Name: "t", DefaultMessageTimeToLive: time.Hour, Subscriptions: []broker.Subscription{
+			{Name: "plain", DefaultMessageTimeToLive: 2 * time.Hour},
+			subscription("changed", broker.Rule{Name: "r", Action: "SET a = 1"}),
+		}}},
+	})
+	client := connect(t, s)
+	sendTo(t, client, "t", &azservicebus.Message{Body: []byte("a"), TimeToLive: to.Ptr(3 * time.Hour)}, &azservicebus.Message{Body: []byte("b")})
+	for _, step := range []struct {
+		at   time.Duration
+		want int
+	}{{59 * time.Minute, 2}, {61 * time.Minute, 0}} {
+		later.Store(int64(step.at))
+		for _, name := range []string{"plain", "changed"} {
+			from := int64(0)
+			got, err := subscribe(t, client, "t", name, nil).PeekMessages(deadline(t), 9, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+			if err != nil || len(got) != step.want {
+				t.Errorf("after %v, %s has %d messages, %v; want %d", step.at, name, len(got), err, step.want)
+			}
+		}
+	}
+}

@@ -183,7 +183,7 @@ func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
 	if s.rehearsal == nil {
 		return site.Serve(l)
 	}
-	site.TLSConfig = s.config
+	site.TLSConfig = s.config.Clone() // serving changes it
 	return site.ServeTLS(l, "", "")
 }
 

@@ -99,7 +99,8 @@ func (s *Server) CreateSubscription(topic string, d Subscription) error {
 		return fmt.Errorf("create subscription: %w", err)
 	}
 	e := newEntity(s, kindSubscription, d.queue(t.path).withDefaults())
-	e.subscription = &subscribed{topic: t, name: d.Name, buryFault: d.DeadLetteringOnFilterEvaluationExceptions, rules: rules}
+	e.subscription = &subscribed{topic: t, name: d.Name, buryFault: d.DeadLetteringOnFilterEvaluationExceptions}
+	e.subscription.set(rules)
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if current, ok := s.catalog.find(strings.ToLower(t.path)); !ok || current != t {
@@ -209,6 +210,6 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	if err := change(rules); err != nil {
 		return err
 	}
-	e.subscription.rules = rules
+	e.subscription.set(rules)
 	return nil
 }

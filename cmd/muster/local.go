@@ -189,7 +189,7 @@ func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
 	if s.rehearsal == nil {
 		return site.Serve(l)
 	}
-	site.TLSConfig = s.config.Clone() // each server writes into its own
+	site.TLSConfig = s.config.Clone() // serving changes it
 	return site.ServeTLS(l, "", "")
 }
 

@@ -32,6 +32,7 @@ var allowed = map[string][]string{
 	"local/broker":                 nil,
 	"local/broker/internal/filter": nil,
 	"local/broker/internal/queue":  nil,
+	"local/broker/internal/store":  nil,
 	"local/broker/internal/wire":   nil,
 	"local/tenant":                 nil,
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/store"
@@ -28,7 +29,7 @@ type savedEntity struct {
 // savedRule is a Rule. Values whose AMQP types JSON would lose are kept as AMQP.
 type savedRule struct {
 	Rule
-	AMQPParameters, AMQPProperties []byte `json:",omitempty"`
+	AMQPParameters, AMQPActionParameters, AMQPProperties []byte `json:",omitempty"`
 }
 
 func saveRule(r Rule) (savedRule, error) {
@@ -37,7 +38,10 @@ func saveRule(r Rule) (savedRule, error) {
 	if s.AMQPParameters, err = amqpMap(r.Parameters); err != nil {
 		return savedRule{}, err
 	}
-	s.Parameters = nil
+	if s.AMQPActionParameters, err = amqpMap(r.ActionParameters); err != nil {
+		return savedRule{}, err
+	}
+	s.Parameters, s.ActionParameters = nil, nil
 	if r.Correlation != nil {
 		c := *r.Correlation
 		if s.AMQPProperties, err = amqpMap(c.Properties); err != nil {
@@ -55,6 +59,9 @@ func (s savedRule) rule() (Rule, error) {
 	if r.Parameters, err = goMap(s.AMQPParameters); err != nil {
 		return Rule{}, err
 	}
+	if r.ActionParameters, err = goMap(s.AMQPActionParameters); err != nil {
+		return Rule{}, err
+	}
 	if r.Correlation != nil {
 		if r.Correlation.Properties, err = goMap(s.AMQPProperties); err != nil {
 			return Rule{}, err
@@ -63,11 +70,28 @@ func (s savedRule) rule() (Rule, error) {
 	return r, nil
 }
 
+// The descriptors of values that AMQP has no type for.
+const (
+	describedTime     wire.Symbol = "muster:time"
+	describedDuration wire.Symbol = "muster:duration"
+)
+
 func amqpMap(m map[string]any) ([]byte, error) {
 	if m == nil {
 		return nil, nil
 	}
-	return wire.AppendValue(nil, underlay(m))
+	pairs := underlay(m)
+	for i := range pairs {
+		switch v := pairs[i].Value.(type) {
+		case time.Time:
+			pairs[i].Value = wire.Described{Descriptor: describedTime, Value: v.Format(time.RFC3339Nano)}
+		case time.Duration:
+			pairs[i].Value = wire.Described{Descriptor: describedDuration, Value: int64(v)}
+		case int:
+			pairs[i].Value = int64(v)
+		}
+	}
+	return wire.AppendValue(nil, pairs)
 }
 
 func goMap(b []byte) (map[string]any, error) {
@@ -78,8 +102,22 @@ func goMap(b []byte) (map[string]any, error) {
 	if err != nil {
 		return nil, err
 	}
-	m, _ := v.(wire.Map)
-	return overlay(m), nil
+	pairs, _ := v.(wire.Map)
+	m := overlay(pairs)
+	for name, v := range m {
+		d, _ := v.(wire.Described)
+		switch d.Descriptor {
+		case describedTime:
+			text, _ := d.Value.(string)
+			if m[name], err = time.Parse(time.RFC3339Nano, text); err != nil {
+				return nil, fmt.Errorf("read time: %w", err)
+			}
+		case describedDuration:
+			n, _ := d.Value.(int64)
+			m[name] = time.Duration(n)
+		}
+	}
+	return m, nil
 }
 
 // save keeps the entity as it is now; the caller holds its mutex, or is alone with

@@ -38,6 +38,11 @@ type entity struct {
 	created time.Time
 	now     func() time.Time
 
+	// changing is held by an update, so that one is wholly done before the next.
+	// It is taken before mu. Whatever a queue passes on takes mu, so that no queue
+	// is used under it.
+	changing sync.Mutex
+
 	mu          sync.Mutex
 	updated     time.Time      // guarded by mu
 	description Queue          // guarded by mu
@@ -97,9 +102,9 @@ func (e *entity) updatedAt() time.Time {
 // update changes the description. Links are detached if it does change, as in
 // Service Bus.
 func (e *entity) update(s *Server, q Queue) []error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	old := e.description
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	old := e.described()
 	q.Name = old.Name
 	if q == old {
 		return nil
@@ -121,11 +126,14 @@ func (e *entity) update(s *Server, q Queue) []error {
 	if faults != nil {
 		return faults
 	}
-	e.description, e.updated = q, s.options.Now()
+	now := s.options.Now()
+	e.queue.Configure(now, e.config(s, q))
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	e.description, e.updated = q, now
 	if err := s.save(e); err != nil {
 		return []error{err}
 	}
-	e.queue.Configure(s.options.Now(), e.config(s, q))
 	signal(e.alarm) // it may now be idle sooner
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil

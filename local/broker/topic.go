@@ -164,15 +164,22 @@ type subscribed struct {
 	name      string
 	buryFault bool             // DeadLetteringOnFilterEvaluationExceptions
 	rules     map[string]*rule // by folded name; never changed, only replaced
+	ordered   []*rule          // the same by name, as every message meets them
+}
+
+// set replaces the rules.
+func (s *subscribed) set(rules map[string]*rule) {
+	s.rules = rules
+	s.ordered = slices.SortedFunc(maps.Values(rules), func(a, b *rule) int {
+		return strings.Compare(strings.ToLower(a.description.Name), strings.ToLower(b.description.Name))
+	})
 }
 
 // rules returns the rules of a subscription, sorted by name.
 func (e *entity) rules() []*rule {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return slices.SortedFunc(maps.Values(e.subscription.rules), func(a, b *rule) int {
-		return compareFold(a.description.Name, b.description.Name)
-	})
+	return e.subscription.ordered
 }
 
 // rule returns the rule of a subscription with a name in any case.

@@ -204,6 +204,29 @@ func TestTopicsReportEveryFault(t *testing.T) {
 	}
 }
 
+// What a topic passes on in the middle of its update must not wait for the update.
+func TestAnUpdateOfATopicPassesOnWhatIsDue(t *testing.T) {
+	var ahead atomic.Int64
+	s := start(t, broker.Options{
+		Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s")}}},
+		Now:    func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) },
+	})
+	sender, err := connect(t, s).NewSender("t", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sender.ScheduleMessages(deadline(t), []*azservicebus.Message{{}}, time.Now().Add(time.Hour), nil); err != nil {
+		t.Fatal(err)
+	}
+	ahead.Store(int64(2 * time.Hour))
+	if err := s.UpdateTopic(broker.Topic{Name: "t", UserMetadata: "new"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := counts(t, s, "t/Subscriptions/s"); got != (broker.Counts{Active: 1}) {
+		t.Errorf("the subscription has %+v", got)
+	}
+}
+
 func TestDeletingATopicEndsItsSubscriptions(t *testing.T) {
 	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s"), subscription("gone")}}}})
 	client := connect(t, s)

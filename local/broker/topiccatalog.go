@@ -108,7 +108,8 @@ func (e *entity) subscribe(t *entity, name string, buryFault bool, descriptions 
 	if err != nil {
 		return err
 	}
-	e.subscription = &subscribed{topic: t, name: name, buryFault: buryFault, rules: rules}
+	e.subscription = &subscribed{topic: t, name: name, buryFault: buryFault}
+	e.subscription.set(rules)
 	return nil
 }
 
@@ -216,6 +217,6 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	if err := change(rules); err != nil {
 		return err
 	}
-	e.subscription.rules = rules
+	e.subscription.set(rules)
 	return s.save(e)
 }

@@ -87,7 +87,7 @@ func TestManagementIsRefused(t *testing.T) {
 	s := newBroker(t, broker.Options{Keys: []broker.Key{{Name: "l", Value: "secret-of-l", Rights: broker.RightListen}}, Queues: []broker.Queue{{Name: "q"}}})
 	listener := strings.Replace(strings.Replace(emulator, "RootManageSharedAccessKey", "l", 1), "SAS_KEY_VALUE", "secret-of-l", 1)
 	_, err := manage(t, listener, s.ManagementHandler()).Queue(context.Background(), "q")
-	if !errors.Is(err, servicebus.ErrUnauthorized) || !strings.Contains(err.Error(), "'Manage' claim(s) are required") || strings.Contains(err.Error(), "secret") {
+	if !errors.Is(err, servicebus.ErrUnauthorized) || !strings.Contains(err.Error(), "Manage,EntityRead claims required") || strings.Contains(err.Error(), "secret") {
 		t.Errorf("without Manage: %v", err)
 	}
 	elsewhere := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

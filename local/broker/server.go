@@ -17,8 +17,7 @@ import (
 var ErrServerClosed = errors.New("broker: server closed")
 
 // Server is a broker. Make one with New, and stop it with Shutdown or Close:
-// it keeps its messages in memory and is of no use afterwards. All methods may
-// be called from any goroutine.
+// it is of no use afterwards. All methods may be called from any goroutine.
 type Server struct {
 	options Options
 	catalog catalog

@@ -48,7 +48,7 @@ try {
   const files = readdirSync(here).filter((f) => f.endsWith('.test.js') && f.includes(process.env.ONLY ?? '')).map((f) => join(here, f));
   const runner = spawn(
     process.execPath,
-    ['--test', '--test-concurrency', '3', '--test-timeout', '60000', '--test-reporter', process.env.REPORTER ?? 'spec', ...process.argv.slice(2), ...files],
+    ['--test', '--test-concurrency', '3', '--test-timeout', '180000', '--test-reporter', process.env.REPORTER ?? 'spec', ...process.argv.slice(2), ...files],
     {
       stdio: 'inherit',
       env: { ...process.env, NODE_EXTRA_CA_CERTS: tls.ca_file, MUSTERTEST_ENDPOINTS: JSON.stringify({ plain, tls, open }) },

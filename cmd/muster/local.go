@@ -38,8 +38,8 @@ func newLocal(p *process) *cobra.Command {
 		Long: `Run a Service Bus endpoint and a simulated Microsoft Entra tenant on loopback.
 
 The endpoint speaks AMQP 1.0 to any Service Bus client that is given the connection
-string printed at the start, and the management API to administration clients. The tenant answers as Microsoft Graph does, with its
-quotas, and misbehaves as it does on a bad day: --faults none makes it behave, and the
+string printed at the start, and the management API to administration clients. The
+tenant answers as Microsoft Graph does, with its quotas, and misbehaves as it does on a bad day: --faults none makes it behave, and the
 same --seed makes it misbehave the same way again. Everything is in memory and gone
 at the end, but for the queues and messages of --data FOLDER: a message that was
 acknowledged is there again, however the process ended.

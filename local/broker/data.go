@@ -17,8 +17,9 @@ import (
 // savedEntity is an entity as it is kept. A topic's subscriptions are entities of
 // their own.
 type savedEntity struct {
-	Kind  kind
-	Queue Queue
+	Kind    kind
+	Created time.Time
+	Queue   Queue
 	// The rest is of a subscription.
 	Topic     string      `json:",omitempty"`
 	Name      string      `json:",omitempty"`
@@ -126,7 +127,7 @@ func (s *Server) save(e *entity) error {
 	if s.store == nil {
 		return nil
 	}
-	saved := savedEntity{Kind: e.kind, Queue: e.description}
+	saved := savedEntity{Kind: e.kind, Created: e.created, Queue: e.description}
 	if sub := e.subscription; sub != nil {
 		saved.Topic, saved.Name, saved.BuryFault = sub.topic.path, sub.name, sub.buryFault
 		for _, r := range sub.rules {
@@ -142,7 +143,9 @@ func (s *Server) save(e *entity) error {
 	if err != nil {
 		return fmt.Errorf("keep %s %q: %w", e.kind, e.path, err)
 	}
-	e.kept = s.store.Describe(e.path, body)
+	if kept := s.store.Describe(e.path, body); e.kept == nil {
+		e.kept = kept
+	}
 	return nil
 }
 
@@ -170,7 +173,7 @@ func (s *Server) restore() error {
 
 func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
 	e := newEntity(s, d.Kind, d.Queue)
-	e.kept = k
+	e.kept, e.created = k, d.Created
 	if d.Kind == kindSubscription {
 		t, err := s.catalog.findKind(kindTopic, d.Topic)
 		if err != nil {

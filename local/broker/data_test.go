@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
 )
 
 // A rule is restored to the last type of its values.
@@ -37,5 +39,15 @@ func TestRulesKeepTheTypesOfTheirValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(rule, got); diff != "" {
 		t.Errorf("(-saved +restored):\n%s", diff)
+	}
+}
+
+// A message that the disk does not give back is not delivered as an empty one.
+func TestAMessageThatCanNotBeReadIsNotSent(t *testing.T) {
+	if b, err := delivered(queue.Delivery{}); err == nil {
+		t.Errorf("it was encoded as % x", b)
+	}
+	if _, err := delivered(queue.Delivery{Message: queue.Message{Payload: []byte{}}}); err != nil {
+		t.Errorf("one without any section: %v", err)
 	}
 }

@@ -96,6 +96,17 @@ func TestEntitiesOutliveTheServer(t *testing.T) {
 			t.Errorf("all received %v", got)
 		}
 	})
+	lifetime(t, broker.Options{Data: folder}, func(s *broker.Server, _ *azservicebus.Client) {
+		if err := s.UpdateSubscription("topic", broker.Subscription{Name: "some", DeadLetteringOnFilterEvaluationExceptions: true}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	lifetime(t, broker.Options{Data: folder}, func(s *broker.Server, _ *azservicebus.Client) {
+		got, err := administer(t, s).GetSubscription(deadline(t), "topic", "some", nil)
+		if err != nil || !*got.EnableDeadLetteringOnFilterEvaluationExceptions {
+			t.Errorf("some is %+v, %v", got, err)
+		}
+	})
 	// The options of a later life count for what can change.
 	lifetime(t, broker.Options{Data: folder, Queues: []broker.Queue{{Name: "q", MaxDeliveryCount: 7}}}, func(s *broker.Server, _ *azservicebus.Client) {
 		if got, err := administer(t, s).GetQueue(deadline(t), "q", nil); err != nil || *got.MaxDeliveryCount != 7 {

@@ -197,10 +197,16 @@ func brokerAnnotations(m queue.Message) wire.Map {
 		wire.Pair{Key: wire.Symbol(annotationMessageState), Value: state})
 }
 
+// errUnread is the error of a message whose payload the disk does not give back.
+var errUnread = errors.New("the payload can't be read from the disk")
+
 // encode puts the broker's knowledge of a message around what was sent.
 // azservicebus reads the header only if there are properties, so both are
 // always written.
 func encode(m queue.Message, annotations wire.Map) ([]byte, error) {
+	if m.Payload == nil {
+		return nil, errUnread
+	}
 	sent, err := wire.Split(m.Payload)
 	if err != nil {
 		return nil, err

@@ -203,7 +203,8 @@ func (l *outgoing) take() bool {
 	payload, err := delivered(d)
 	if err != nil {
 		// Messages are checked when they come in, so this one can't be sent
-		// by anybody; its deliveries run out and it is dead-lettered.
+		// by anybody, or the disk fails; its deliveries run out and it is
+		// dead-lettered.
 		s.conn.log.Error("message could not be encoded", "sequence", d.Sequence, "error", err)
 		return false
 	}

@@ -133,11 +133,12 @@ func (s *Server) UpdateSubscription(topic string, d Subscription) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.subscription.buryFault != d.DeadLetteringOnFilterEvaluationExceptions {
-		e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
-		e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	if e.subscription.buryFault == d.DeadLetteringOnFilterEvaluationExceptions {
+		return nil
 	}
-	return nil
+	e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
+	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	return s.save(e)
 }
 
 // DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
@@ -213,10 +214,15 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	e.use(e.now())
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	rules := maps.Clone(e.subscription.rules)
+	old := e.subscription.rules
+	rules := maps.Clone(old)
 	if err := change(rules); err != nil {
 		return err
 	}
 	e.subscription.set(rules)
-	return s.save(e)
+	if err := s.save(e); err != nil {
+		e.subscription.set(old)
+		return err
+	}
+	return nil
 }

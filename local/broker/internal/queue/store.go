@@ -8,7 +8,8 @@ type Store interface {
 	// Append notes changes in their order: all of them or, if the process ends,
 	// none. The slice belongs to the store from then on.
 	Append(changes []Change)
-	// Load returns the payload of a message that was put and not deleted.
+	// Load returns the payload of a message that was put and not deleted, nil if
+	// it can't.
 	Load(dead bool, sequence int64) []byte
 }
 

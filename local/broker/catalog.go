@@ -104,7 +104,11 @@ func (s *Server) UpdateQueue(q Queue) error {
 
 func (s *Server) update(e *entity, q Queue) error {
 	q = q.withDefaults()
-	if faults := append(q.validate(e.kind), e.update(s, q)...); faults != nil {
+	faults := q.validate(e.kind)
+	if faults == nil {
+		faults = e.update(s, q)
+	}
+	if faults != nil {
 		return fmt.Errorf("update %s: %w", e.kind, errors.Join(faults...))
 	}
 	return nil

@@ -98,6 +98,13 @@ func TestAnUpdateDetachesLinks(t *testing.T) {
 	if body := <-got; body != "a" {
 		t.Fatalf("received %q", body)
 	}
+	// What is refused changes nothing.
+	if err := s.UpdateQueue(broker.Queue{Name: "q", MaxDeliveryCount: 9, LockDuration: time.Hour}); err == nil {
+		t.Error("a lock of an hour was taken")
+	}
+	if got, err := administer(t, s).GetQueue(deadline(t), "q", nil); err != nil || *got.MaxDeliveryCount != 1 {
+		t.Errorf("after an update that was refused: %+v, %v", got, err)
+	}
 	if err := s.UpdateQueue(broker.Queue{Name: "q", RequiresSession: true}); err == nil {
 		t.Error("a queue became one with sessions")
 	}

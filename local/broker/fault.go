@@ -18,7 +18,7 @@ type Fault struct {
 	// Kind says what happens.
 	Kind FaultKind `json:"kind"`
 	// Entity is the queue, topic or subscription that it happens to, by its path;
-	// empty means any.
+	// empty means any. The disk is everybody's.
 	Entity string `json:"entity,omitempty"`
 	// Count is how often it happens; 0 means once. What happens at once happens to
 	// everything there is, and once.
@@ -89,6 +89,9 @@ func (f Fault) validate() error {
 	known := []FaultKind{FaultDropConnections, FaultDetachLinks, FaultLoseLocks, FaultBusy, FaultDelay, FaultDuplicate, FaultSlowDisk}
 	if !slices.Contains(known, f.Kind) {
 		faults = append(faults, fmt.Errorf("kind %q is unknown: use one of %q", f.Kind, known))
+	}
+	if f.Kind == FaultSlowDisk && f.Entity != "" {
+		faults = append(faults, fmt.Errorf("entity %q: the disk is slow for all", f.Entity))
 	}
 	if f.Count < 0 {
 		faults = append(faults, fmt.Errorf("count %d: must not be negative", f.Count))

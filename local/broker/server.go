@@ -184,7 +184,10 @@ func (s *Server) Close() error {
 // slowDisk waits where a fault asks for it.
 func (s *Server) slowDisk() error {
 	if delay, strikes := s.faults.strikes(FaultSlowDisk, ""); strikes {
-		time.Sleep(delay)
+		select {
+		case <-time.After(delay):
+		case <-s.stop.Done():
+		}
 	}
 	return nil
 }

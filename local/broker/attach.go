@@ -182,7 +182,8 @@ func (l *link) admit(given string, wanted Rights) *wire.Error {
 	}
 	if !c.may(l.address, wanted) {
 		return refuse(wire.CondUnauthorizedAccess,
-			"Unauthorized access. '%s' claim(s) are required to perform this operation on '%s'; no token with one was put to $cbs on this connection.", wanted, given)
+			"Unauthorized access. '%s' claim(s) are required to perform this operation on '%s'; "+
+				"no token with one was put to $cbs on this connection.", wanted, given)
 	}
 	e, ok := c.server.find(l.address)
 	if !ok {

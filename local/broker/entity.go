@@ -58,7 +58,10 @@ type entity struct {
 // newEntity describes an entity, which has no queue yet.
 func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
-	return &entity{kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q, alarm: make(chan struct{}, 1), links: make(map[*link]bool)}
+	return &entity{
+		kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q,
+		alarm: make(chan struct{}, 1), links: make(map[*link]bool),
+	}
 }
 
 // config is what the queue of an entity must be told.

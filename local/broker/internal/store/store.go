@@ -102,7 +102,8 @@ func Open(folder string, o Options) (*Store, error) {
 	s := &Store{
 		db: db, log: o.Logger, o: o,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}),
-		entities: make(map[string]*Entity), payloads: make(map[location][]byte), unwritten: make(map[location]int), listeners: make(map[chan<- struct{}]bool),
+		entities: make(map[string]*Entity), payloads: make(map[location][]byte), unwritten: make(map[location]int),
+		listeners: make(map[chan<- struct{}]bool),
 	}
 	if err := s.readEntities(); err != nil {
 		return nil, errors.Join(err, db.Close())

@@ -38,6 +38,7 @@ Graph holds already costs a read and no write.
 	}
 	f.fileFlags.add(cmd)
 	f.workFlags.add(cmd)
+	f.addNumbers(cmd)
 	cmd.Flags().StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
 	return cmd
 }

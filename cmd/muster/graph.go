@@ -22,17 +22,23 @@ type graphFlags struct {
 	strictness            phone.Strictness
 }
 
+// add adds what every command takes that reads from Graph.
 func (g *graphFlags) add(cmd *cobra.Command) {
 	addCredentialFlags(cmd)
 	f := cmd.Flags()
 	f.StringVar(&g.endpoint, "graph", "", "address of Microsoft Graph; default: that of --cloud")
 	f.Var(&g.readsPerSecond, "reads-per-second", fmt.Sprintf("reads sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultReadsPerSecond))
-	f.Var(&g.writesPerSecond, "writes-per-second", fmt.Sprintf("writes sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultWritesPerSecond))
 	f.IntVar(&g.readBurst, "read-burst", ratelimit.DefaultReadBurst, "reads that may go at once after a quiet time")
+}
+
+// addWrites is for a command that writes to Graph too.
+func (g *graphFlags) addWrites(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.Var(&g.writesPerSecond, "writes-per-second", fmt.Sprintf("writes sent to one tenant in a second at most, or unlimited (default %d)", ratelimit.DefaultWritesPerSecond))
 	f.IntVar(&g.writeBurst, "write-burst", ratelimit.DefaultWriteBurst, "writes that may go at once after a quiet time")
 }
 
-// numberFlags say how numbers are read.
+// addNumbers is for a command that is given numbers: how they are read.
 func (g *graphFlags) addNumbers(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringVar(&g.region, "region", "", "country of numbers without one, such as NL; default: such numbers are refused")

@@ -77,10 +77,6 @@ met. --sort takes fields with commas between them; a - in front turns one round.
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runReport(cmd, p, &f) }),
 	}
 	f.graphFlags.add(cmd)
-	// A report writes nothing to Graph.
-	for _, name := range []string{"writes-per-second", "write-burst"} {
-		cmd.Flags().Lookup(name).Hidden = true
-	}
 	f.add(cmd)
 	return cmd
 }

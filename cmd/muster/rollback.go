@@ -58,10 +58,6 @@ rules refuse. With --dry-run nothing is written: the counts say what would be do
 	fs.BoolVar(&f.dryRun, "dry-run", false, "only count what would be done")
 	fs.BoolVar(&f.quiet, "quiet", false, "no progress bar")
 	fs.StringVar(&f.summaryFile, "summary", "", "write the summary to this file, as JSON")
-	// The numbers come from Graph and go back as they are.
-	for _, name := range []string{"region", "numbers"} {
-		fs.Lookup(name).Hidden = true
-	}
 	return cmd
 }
 
@@ -76,7 +72,7 @@ func rollback(cmd *cobra.Command, p *process, run string, f *rollbackFlags) (err
 	if f.dryRun || way.commands == 0 {
 		return way.print(cmd.OutOrStdout(), run)
 	}
-	f.strictness = phone.Possible
+	f.strictness = phone.Possible // the numbers come from Graph and go back as they are
 	client, err := f.client(p)
 	if err != nil {
 		return err

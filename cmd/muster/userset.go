@@ -80,6 +80,7 @@ func newUserSet(p *process) *cobra.Command {
 		}),
 	}
 	f.add(cmd)
+	f.addNumbers(cmd)
 	numbers.add(cmd)
 	cmd.Flags().StringVar(&mode, "phone-mode", "", "ensure (the number is there in the end) or add-only (a number of the type that is there stays); default: ensure")
 	cmd.Flags().StringVar(&sms, "sms-sign-in", "", "SMS sign-in: on or off")
@@ -130,7 +131,8 @@ would take its place is weaker, name that by --default-method.
 	}
 	f.add(cmd)
 	fs := cmd.Flags()
-	for i, name := range []string{"mobile", "alternate-mobile", "office"} {
+	for i, t := range messages.PhoneTypes {
+		name := numberFlags[t]
 		fs.BoolVar(&phones[i], name, false, "remove the "+strings.ReplaceAll(name, "-", " ")+" number")
 	}
 	fs.StringArrayVar(&registrations.Remove, "authenticator", nil, "remove the registration with this method id; may be repeated")

@@ -49,6 +49,7 @@ A part that somebody has changed in the meantime makes the whole of it stay.
 	}
 	f.changeFlags.add(cmd)
 	f.queueFlags.add(cmd)
+	f.addNumbers(cmd)
 	f.numbers.add(cmd)
 	fs := cmd.Flags()
 	fs.StringVar(&f.method, "default-method", "", "default method: push, oath, voiceMobile, voiceAlternateMobile, voiceOffice or sms; a weaker one is accepted")

@@ -27,7 +27,7 @@ type workFlags struct {
 
 func (f *workFlags) add(cmd *cobra.Command) {
 	f.graphFlags.add(cmd)
-	f.graphFlags.addNumbers(cmd)
+	f.addWrites(cmd)
 	f.limitFlags.add(cmd)
 	f.ledger.add(cmd)
 	fs := cmd.Flags()
@@ -123,6 +123,7 @@ On SIGTERM or SIGINT the worker stops receiving, finishes what it has begun with
 	}
 	f.queueFlags.add(cmd)
 	f.workFlags.add(cmd)
+	f.addNumbers(cmd)
 	fs := cmd.Flags()
 	fs.BoolVar(&f.untilEmpty, "until-empty", false, "exit once the queue is empty")
 	fs.StringVar(&f.adminAddress, "admin-address", "", "address for /healthz, /readyz and /metrics, such as 127.0.0.1:9090; default: none")

@@ -56,8 +56,8 @@ func parseAtomEntry(body []byte) (atomContent, error) {
 	return entry.Content, nil
 }
 
-// describeAnew makes or changes what is described. A rule whose path is that of all rules
-// is named by its description.
+// describeAnew makes or changes what is described. A rule whose path is that of all
+// rules is named by its description.
 func (s *Server) describeAnew(path *atomPath, c atomContent, update bool) error {
 	switch {
 	case path.subscription != "" && (path.rule != "" || path.list == listRules):

@@ -28,7 +28,7 @@ func (d *queueDescription) take(name string, limit int) (Queue, error) {
 	return q, f.join()
 }
 
-// describe shows a queue as the API does. The limits that this broker does not
+// describeQueue shows a queue as the API does. The limits that this broker does not
 // have are told as Service Bus's defaults.
 func (s *Server) describeQueue(e *entity) *queueDescription {
 	q := e.described()

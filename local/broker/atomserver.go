@@ -17,8 +17,8 @@ const (
 
 // ManagementHandler serves the management API: Atom entries over HTTP that
 // describe the entities, by which azservicebus/admin and others make, change and
-// delete queues, topics, subscriptions and rules. A request needs a shared access signature for what it is about,
-// in the header Authorization.
+// delete queues, topics, subscriptions and rules. A request needs a shared access
+// signature for what it is about, in the header Authorization.
 func (s *Server) ManagementHandler() http.Handler { return http.HandlerFunc(s.manage) }
 
 // atomFault is an error with its HTTP status.

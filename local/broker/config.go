@@ -26,8 +26,8 @@ const (
 // the namespace and the Logging mean nothing here.
 //
 // The error names every fault with its line and column: members that are unknown or
-// stand twice, wrong values, rules that can't be parsed, entities to forward to that the file
-// does not have.
+// stand twice, wrong values, rules that can't be parsed, entities to forward to that
+// the file does not have.
 func ReadConfig(from io.Reader) (Options, error) {
 	text, err := io.ReadAll(io.LimitReader(from, maxConfigSize+1))
 	if err != nil {

@@ -8,7 +8,8 @@ import (
 
 // adminPrefix is where the administration of the tenant lives, which no Graph
 // client ever asks for: GET stats, GET and POST users, POST and DELETE deny,
-// PUT applications, POST devices/CODE, POST throttle-tokens. It is never throttled, faulty or stale.
+// PUT applications, POST devices/CODE, POST throttle-tokens. It is never throttled,
+// faulty or stale.
 const adminPrefix = "/_tenant/"
 
 func (t *Tenant) serveAdmin(w http.ResponseWriter, r *http.Request) {

@@ -112,7 +112,8 @@ func Operations() []string {
 
 // splitPath splits an escaped path below the version into its segments, and a
 // segment with a key, users('a@contoso.example') or applications(appId='…'),
-// into the two that it stands for. It returns false for a path that is not well escaped.
+// into the two that it stands for. It returns false for a path that is not well
+// escaped.
 func splitPath(escaped string) ([]string, bool) {
 	segments := make([]string, 0, 8)
 	for part := range strings.SplitSeq(strings.Trim(escaped, "/"), "/") {

@@ -13,11 +13,12 @@ type Action struct {
 
 // Changes are what an action made of the properties of a message.
 type Changes struct {
-	// System holds the system properties that were set, under the names that SystemProperties
-	// lists: a string, a time.Duration (TimeToLive), a wire.Timestamp
+	// System holds the system properties that were set, under the names that
+	// SystemProperties lists: a string, a time.Duration (TimeToLive), a wire.Timestamp
 	// (ScheduledEnqueueTimeUtc), or nil for a property that was removed.
 	System map[string]any
-	// Application holds all application properties, in their order, with those that are new at the end.
+	// Application holds all application properties, in their order, with those that are
+	// new at the end.
 	Application wire.Map
 }
 
@@ -92,9 +93,9 @@ func (p *parser) remove() (statement, error) {
 	return remove{property}, err
 }
 
-// Apply performs the statements one after the other, each seeing what those before it did, and
-// returns the outcome. The message stays as it is. With an error, always an
-// *EvaluationError, nothing was changed.
+// Apply performs the statements one after the other, each seeing what those before
+// it did, and returns the outcome. The message stays as it is. With an error, always
+// an *EvaluationError, nothing was changed.
 func (a *Action) Apply(m *Message) (Changes, error) {
 	w := newWorkspace(m)
 	for _, s := range a.statements {

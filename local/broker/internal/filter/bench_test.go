@@ -55,7 +55,8 @@ func BenchmarkMatches(b *testing.B) {
 	}
 }
 
-// BenchmarkTopic decides for 100 subscriptions who gets a message; one operation is one message.
+// BenchmarkTopic decides for 100 subscriptions who gets a message; one operation is
+// one message.
 func BenchmarkTopic(b *testing.B) {
 	b.Run("SQL", func(b *testing.B) {
 		benchmarkTopic(b, func(i int) Filter {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// truth is a value of three-valued logic. The order makes AND the minimum and OR the maximum.
+// truth is a value of three-valued logic. The order makes AND the minimum and OR the
+// maximum.
 type truth uint8
 
 const (

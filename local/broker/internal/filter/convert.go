@@ -6,8 +6,8 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
-// like returns the value as the type of model, when both are numbers and the number fits, or
-// both are text. Otherwise it keeps its own type.
+// like returns the value as the type of model, when both are numbers and the number
+// fits, or both are text. Otherwise it keeps its own type.
 func (v value) like(model any) any {
 	if v.kind == kindString {
 		if _, symbol := model.(wire.Symbol); symbol {
@@ -42,7 +42,8 @@ func (v value) like(model any) any {
 	return v.native()
 }
 
-// integerLike returns n as the integer type of model, nil when it does not fit or model is none.
+// integerLike returns n as the integer type of model, nil when it does not fit or
+// model is none.
 func integerLike(n int64, model any) any {
 	switch model.(type) {
 	case int64:

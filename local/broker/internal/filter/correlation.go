@@ -6,8 +6,9 @@ import (
 )
 
 // Correlation holds the conditions of a correlation filter: the message must have
-// each value that is set here. Strings are compared character by character, numbers by value
-// whatever their type. Values of other types than the message's are different.
+// each value that is set here. Strings are compared character by character, numbers
+// by value whatever their type. Values of other types than the message's are
+// different.
 type Correlation struct {
 	// Each condition on a system property; nil is none.
 	ContentType, CorrelationID, Label, MessageID, ReplyTo, ReplyToSessionID, SessionID, To *string

@@ -7,7 +7,8 @@ import (
 )
 
 // SyntaxError says why an expression is not a filter or an action, and where. Its
-// text is that of Service Bus and fit for the description of an error that a client gets.
+// text is that of Service Bus and fit for the description of an error that a client
+// gets.
 type SyntaxError struct {
 	// Line and Column count from 1; a column is one character.
 	Line, Column int

@@ -42,8 +42,8 @@ func (p userProperty) evaluate(m *Message) (value, error) {
 	return v, nil
 }
 
-// sysProperty names a system property. Whether Service Bus has it is found out when it is
-// evaluated, as documented.
+// sysProperty names a system property. Whether Service Bus has it is found out when
+// it is evaluated, as documented.
 type sysProperty struct {
 	// written is the name as the expression has it.
 	written string
@@ -71,8 +71,8 @@ func (p sysProperty) evaluate(m *Message) (value, error) {
 	return v, err
 }
 
-// namedProperty is the function property(name): the name is itself evaluated. It may begin
-// with a scope, as the name of any property does.
+// namedProperty is the function property(name): the name is itself evaluated. It may
+// begin with a scope, as the name of any property does.
 type namedProperty struct{ name expression }
 
 func (p namedProperty) find(m *Message) (value, bool, error) {
@@ -109,7 +109,8 @@ func propertyNamed(name string) reference {
 	return newUserProperty(name)
 }
 
-// newID is the function newid(): a random UUID (RFC 9562, version 4) for each evaluation.
+// newID is the function newid(): a random UUID (RFC 9562, version 4) for each
+// evaluation.
 type newID struct{}
 
 func (newID) evaluate(*Message) (value, error) {

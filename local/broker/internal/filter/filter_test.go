@@ -218,8 +218,9 @@ func TestBooleanFilters(t *testing.T) {
 	}
 }
 
-// TestSystemPropertiesAreAskedByTheirNames holds the caller's side of Message.System: every
-// listed name is asked for in that spelling, whatever the expression's.
+// TestSystemPropertiesAreAskedByTheirNames holds the caller's side of
+// Message.System: every listed name is asked for in that spelling, whatever the
+// expression's.
 func TestSystemPropertiesAreAskedByTheirNames(t *testing.T) {
 	for _, name := range SystemProperties() {
 		f, err := ParseSQL("sys."+strings.ToUpper(name)+" = 'x'", nil)

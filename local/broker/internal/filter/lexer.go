@@ -32,7 +32,8 @@ type token struct {
 	kind tokenKind
 	// written is the token as it stands in the expression.
 	written string
-	// text is what it means: a string without its quotes, a keyword or a parameter in one case.
+	// text is what it means: a string without its quotes, a keyword or a parameter in
+	// one case.
 	text string
 	// line and column count from 1.
 	line, column int
@@ -166,7 +167,8 @@ func (l *lexer) sign(finish func(tokenKind) token) (token, error) {
 	return t, nil
 }
 
-// number goes past a number: digits, a decimal point with digits around it, an exponent.
+// number goes past a number: digits, a decimal point with digits around it, an
+// exponent.
 func (l *lexer) number() tokenKind {
 	kind := integerToken
 	l.skipWhile(isDigit)
@@ -191,7 +193,8 @@ func (l *lexer) number() tokenKind {
 	return kind
 }
 
-// enclosed reads a token that ends at a quotation mark, which is written twice to stand for itself.
+// enclosed reads a token that ends at a quotation mark, which is written twice to
+// stand for itself.
 func (l *lexer) enclosed(t token, mark rune, kind tokenKind) (token, error) {
 	start := l.position
 	l.skip()

@@ -6,8 +6,8 @@ import (
 )
 
 // pattern is the right side of LIKE, cut at each %. Matching takes each segment at
-// its first place after the one before: as the rest of the text only gets longer by that, no
-// other place ever needs to be tried.
+// its first place after the one before: as the rest of the text only gets longer by
+// that, no other place ever needs to be tried.
 type pattern struct {
 	// segments are what stands between the %; one when there is none.
 	segments []segment
@@ -16,8 +16,8 @@ type pattern struct {
 // segment is text without %.
 type segment struct {
 	text string
-	// runes is nil when the segment has no wildcard. Otherwise it holds its characters, with
-	// anyRune for each _.
+	// runes is nil when the segment has no wildcard. Otherwise it holds its characters,
+	// with anyRune for each _.
 	runes []rune
 }
 
@@ -30,7 +30,8 @@ const (
 	noEscape rune = -1
 )
 
-// newPattern reads a pattern. It fails for one that is too long or ends in its escape character.
+// newPattern reads a pattern. It fails for one that is too long or ends in its
+// escape character.
 func newPattern(text string, escape rune) (pattern, error) {
 	if utf8.RuneCountInString(text) > maxPattern {
 		return pattern{}, failed("the pattern of LIKE is longer than %d characters", maxPattern)
@@ -134,14 +135,16 @@ func (s segment) endsIn(text string) bool {
 	return ok && rest == ""
 }
 
-// like is operand LIKE pattern [ESCAPE escape] with a pattern that depends on the message.
+// like is operand LIKE pattern [ESCAPE escape] with a pattern that depends on the
+// message.
 type like struct {
 	operand, pattern expression
 	// escape is nil where there is none.
 	escape expression
 }
 
-// prepared reads the pattern now if it does not depend on the message; start is its first token.
+// prepared reads the pattern now if it does not depend on the message; start is its
+// first token.
 func (l like) prepared(start token) (predicate, error) {
 	text, fixed := constantText(l.pattern)
 	if !fixed {
@@ -210,7 +213,8 @@ func (l likeConstant) test(m *Message) (truth, error) {
 	return truthOf(l.pattern.matches(text)), nil
 }
 
-// likeText evaluates an operand of LIKE. The truth is unknown when the operand is, and otherwise yes.
+// likeText evaluates an operand of LIKE. The truth is unknown when the operand is,
+// and otherwise yes.
 func likeText(e expression, m *Message) (string, truth, error) {
 	v, err := e.evaluate(m)
 	switch {

@@ -79,7 +79,7 @@ func randomNumber(r *rand.Rand, depth int) *tree {
 	return &tree{leaf: leaves[r.IntN(len(leaves))]}
 }
 
-// String writes the tree with all parentheses, or with those only that it needs.
+// write writes the tree with all parentheses, or with those only that it needs.
 func (x *tree) write(all bool) string {
 	if x.leaf != "" {
 		return x.leaf

@@ -7,8 +7,8 @@ type Message struct {
 	// System returns the value of a system property, and false when the message
 	// has none. It is asked by the names that SystemProperties lists, in that
 	// spelling. Values are of the Go types that stand for AMQP values (package wire),
-	// time.Time or time.Duration. It is called by every rule, so it should hand out values that
-	// are boxed already. A nil System has no properties.
+	// time.Time or time.Duration. It is called by every rule, so it should hand out
+	// values that are boxed already. A nil System has no properties.
 	System func(name string) (any, bool)
 	// Application holds the application properties; nil is none.
 	Application *Properties
@@ -92,7 +92,8 @@ func SystemProperties() []string {
 }
 
 // system returns the value of a system property, null when the message has none. A
-// property that holds text is given as text even if it came as another type, as AMQP allows for identifiers.
+// property that holds text is given as text even if it came as another type, as AMQP
+// allows for identifiers.
 func (m *Message) system(p *systemProperty) (value, bool) {
 	if m.System == nil {
 		return value{kind: kindNull}, false

@@ -24,7 +24,8 @@ func evaluated(t *testing.T, expression string, properties wire.Map) any {
 	return changes.Application[len(changes.Application)-1].Value
 }
 
-// TestNumbersArePromotedAsInCSharp has a result of each type that operands of two types give.
+// TestNumbersArePromotedAsInCSharp has a result of each type that operands of two
+// types give.
 func TestNumbersArePromotedAsInCSharp(t *testing.T) {
 	pairs := wire.Map{
 		{Key: "sbyte", Value: int8(7)}, {Key: "byte", Value: uint8(7)}, {Key: "short", Value: int16(7)}, {Key: "ushort", Value: uint16(7)},
@@ -50,7 +51,8 @@ func TestNumbersArePromotedAsInCSharp(t *testing.T) {
 	}
 }
 
-// TestNumbersAreComparedByValue compares each of the values in ascending order with each other.
+// TestNumbersAreComparedByValue compares each of the values in ascending order with
+// each other.
 func TestNumbersAreComparedByValue(t *testing.T) {
 	ascending := []any{math.Inf(-1), int64(math.MinInt64), int32(math.MinInt32), int16(-300), int8(-1), float32(-0.5), 0.0, uint8(1), 1.5,
 		uint16(300), wire.Char(400), uint32(math.MaxUint32), int64(math.MaxInt64), uint64(math.MaxUint64), math.Inf(1)}
@@ -113,7 +115,8 @@ func TestTimesOfAnySizeAreOrdered(t *testing.T) {
 	}
 }
 
-// TestIdentifiersAreText: AMQP lets a message id be a number or a UUID; Service Bus has text.
+// TestIdentifiersAreText: AMQP lets a message id be a number or a UUID; Service Bus
+// has text.
 func TestIdentifiersAreText(t *testing.T) {
 	for _, test := range []struct {
 		id   any

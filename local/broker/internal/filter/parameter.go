@@ -2,11 +2,12 @@ package filter
 
 import "strings"
 
-// parameters are the values that stand for @name in an expression, by name in lower case and
-// without the @.
+// parameters are the values that stand for @name in an expression, by name in lower
+// case and without the @.
 type parameters map[string]any
 
-// newParameters takes parameters with or without the @ that clients put before the name.
+// newParameters takes parameters with or without the @ that clients put before the
+// name.
 func newParameters(given map[string]any) parameters {
 	byName := make(parameters, len(given))
 	for name, v := range given {

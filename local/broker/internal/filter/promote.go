@@ -3,8 +3,8 @@ package filter
 import "math"
 
 // promote gives two numbers the one type in which C# works on them (binary numeric
-// promotion). It reports false for a negative signed number beside a UInt64 that no Int64 holds,
-// which have none.
+// promotion). It reports false for a negative signed number beside a UInt64 that no
+// Int64 holds, which have none.
 func promote(a, b value) (value, value, bool) {
 	switch {
 	case a.kind == kindDouble || b.kind == kindDouble:

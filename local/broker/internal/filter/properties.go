@@ -12,7 +12,8 @@ type Properties struct {
 	pairs wire.Map
 	// folded holds the name of each pair in lower case.
 	folded []string
-	// index finds the first pair of a name; nil while there are few enough to look at each.
+	// index finds the first pair of a name; nil while there are few enough to look at
+	// each.
 	index map[string]int
 }
 
@@ -20,8 +21,8 @@ type Properties struct {
 const maxScanned = 8
 
 // NewProperties makes Properties of the application-properties section of a
-// message. It keeps pairs and does not change them. When two names differ in case only, the
-// first is found.
+// message. It keeps pairs and does not change them. When two names differ in case
+// only, the first is found.
 func NewProperties(pairs wire.Map) *Properties {
 	p := &Properties{pairs: pairs, folded: make([]string, len(pairs))}
 	for i, pair := range pairs {

@@ -218,7 +218,8 @@ func (v value) guid() (id [16]byte) {
 	return id
 }
 
-// string returns the text of a value as C# writes it, false for types that have none here.
+// string returns the text of a value as C# writes it, false for types that have none
+// here.
 func (v value) string() (string, bool) {
 	switch v.kind {
 	case kindString:

@@ -82,7 +82,8 @@ func (p *parser) signed() (operand, error) {
 	return operand{value: unary{apply, v}, start: start}, nil
 }
 
-// primary reads a constant, a parameter, a property, a function, EXISTS, or anything in parentheses.
+// primary reads a constant, a parameter, a property, a function, EXISTS, or anything
+// in parentheses.
 func (p *parser) primary() (operand, error) {
 	start := p.current
 	switch {

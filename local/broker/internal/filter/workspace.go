@@ -75,7 +75,8 @@ func (p *Properties) clone() *Properties {
 	return &Properties{pairs: slices.Clone(p.pairs), folded: slices.Clone(p.folded)}
 }
 
-// set gives a property a value, which takes the type that the property had before if it can.
+// set gives a property a value, which takes the type that the property had before if
+// it can.
 func (p *Properties) set(property userProperty, v value) {
 	i := p.find(property.folded)
 	if i < 0 {

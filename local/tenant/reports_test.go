@@ -120,6 +120,13 @@ func TestSignInsAreFilteredAndPaged(t *testing.T) {
 		if got := len(list("createdDateTime ge " + since(6*time.Hour))); got != 2 {
 			t.Errorf("%d sign-ins of any kind, want 2", got)
 		}
+		// The link to the next page keeps the + of a zone.
+		if got := list("createdDateTime ge 1999-12-20T00:00:00%2B01:00 and authenticationRequirement eq 'multiFactorAuthentication'"); len(got) != 1003 {
+			t.Errorf("%d sign-ins since a time with a zone, want 1003", len(got))
+		}
+		if got := call(t, tn, "GET", "/beta/auditLogs/signIns?$skiptoken=NTA!", ""); got.status != 400 {
+			t.Errorf("a token that is broken at its end: %d", got.status)
+		}
 		if got := call(t, tn, "GET", "/beta/auditLogs/signIns?$filter=appId%20eq%20'x'", ""); got.status != 400 {
 			t.Errorf("another filter: %d", got.status)
 		}

@@ -37,8 +37,11 @@ func (t *Tenant) listSignIns(c *call) reply {
 	}
 	skip := 0
 	if token := c.query.Get("$skiptoken"); no == nil && token != "" {
-		raw, err := base64.RawURLEncoding.DecodeString(token)
-		if skip, err = strconv.Atoi(string(raw)); err != nil || skip < 0 {
+		opened, err := base64.RawURLEncoding.DecodeString(token)
+		if err == nil {
+			skip, err = strconv.Atoi(string(opened))
+		}
+		if err != nil || skip < 0 {
 			no = refuse(http.StatusBadRequest, "BadRequest", "Invalid skip token.")
 		}
 	}
@@ -114,7 +117,7 @@ func parseSignInFilter(filter string) (func(signIn) bool, *refusal) {
 func (c *call) skipLink(skip int) string {
 	query := "$skiptoken=" + base64.RawURLEncoding.EncodeToString([]byte(strconv.Itoa(skip)))
 	if filter := c.query.Get("$filter"); filter != "" {
-		query = "$filter=" + strings.ReplaceAll(filter, " ", "%20") + "&" + query
+		query = "$filter=" + strings.NewReplacer(" ", "%20", "+", "%2B").Replace(filter) + "&" + query
 	}
 	return c.base + "/auditLogs/signIns?" + query
 }

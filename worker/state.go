@@ -177,6 +177,9 @@ func (s State) hides(step Step) bool {
 // replaces tells whether nothing of an earlier step's effect is left after this
 // one.
 func (s Step) replaces(earlier Step) bool {
+	if s.removes() && s.Default != "" && earlier.Kind == SetDefault {
+		return earlier.Default == s.Default
+	}
 	switch s.Kind {
 	case AddPhone, ChangePhone, DeletePhone:
 		return earlier.onPhone() && earlier.Phone == s.Phone || earlier.onSMSSignIn() && s.Phone == messages.Mobile

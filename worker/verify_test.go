@@ -23,6 +23,7 @@ func TestVerificationWaitsForGraphToShowIt(t *testing.T) {
 		UserPrincipalName: upn("ada"), SMSSignInAllowed: true, SMSSignIn: true, DefaultMethod: "sms",
 		Phones: tenant.Phones{Mobile: number(1), AlternateMobile: number(2), Office: number(3)}, Authenticator: []tenant.Authenticator{{ID: authenticatorID}},
 	}
+	voice := tenant.User{DefaultMethod: "voiceAlternateMobile", Phones: tenant.Phones{Mobile: number(1), AlternateMobile: number(2)}}
 	for name, test := range map[string]struct {
 		before tenant.User
 		wanted messages.Command
@@ -31,6 +32,7 @@ func TestVerificationWaitsForGraphToShowIt(t *testing.T) {
 		"written without its space": {tenant.User{}, messages.Command{Phones: mobile(strings.ReplaceAll(number(1), " ", ""))}},
 		"another mobile":            {full, messages.Command{Phones: mobile(number(4))}},
 		"removals":                  {full, messages.Command{Phones: messages.Phones{messages.AlternateMobile: messages.Remove, messages.Office: messages.Remove}}},
+		"the last methods":          {voice, messages.Command{Phones: messages.Phones{messages.Mobile: messages.Remove, messages.AlternateMobile: messages.Remove}}},
 		"enabled becomes enforced":  {full, messages.Command{PerUserMFAState: messages.MFAEnabled}},
 		"default method":            {full, messages.Command{DefaultMethod: messages.DefaultPush}},
 		"sms sign-in off":           {full, messages.Command{SMSSignIn: &off}},

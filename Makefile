@@ -57,14 +57,14 @@ bench: $(BIN) ## commands per second through the worker and rows per second thro
 bench-broker: ## messages per second through the endpoint, in memory and on disk, with the bare client
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./local/broker
 
+# One target per core at a time, each with one worker. What a target prints comes
+# out when it has ended, in one piece.
 FUZZTIME ?= 30s
-fuzz: ## run every fuzz target for FUZZTIME (30s)
-	@set -e; for package in $$($(GO) list ./...); do \
-	  for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz' || true); do \
-	    echo "$$package $$target"; \
-	    $(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x $$package; \
-	  done; \
-	done
+fuzz: ## run every fuzz target for FUZZTIME (30s); FUZZ=NAME picks FuzzNAME…
+	@grep -ro '^func Fuzz$(FUZZ)[[:alnum:]_]*' --include='*_test.go' . | sed 's|/[^/]*:func | |' | sort | \
+	xargs -P "$$(getconf _NPROCESSORS_ONLN)" -L 1 sh -c '\
+	  said=$$($(GO) test -run "^$$" -fuzz "^$$2$$" -fuzztime $(FUZZTIME) -fuzzminimizetime 10x -parallel 1 $$1 2>&1); code=$$?; \
+	  echo "$$1 $$2"; echo "$$said" | tail -n $$([ $$code = 0 ] && echo 3 || echo 60); exit $$code' fuzz
 
 KILLS ?= 100
 kill: ## the long form of the crash tests: KILLS (100) times SIGKILL, of the worker and of the endpoint

@@ -1,6 +1,7 @@
 // The endpoints that run.js started, and the clients for them.
-import { randomUUID } from 'node:crypto';
+import { createHmac, randomUUID } from 'node:crypto';
 import { describe } from 'node:test';
+import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
 import WebSocket from 'ws';
 
@@ -12,7 +13,15 @@ function connectionString(port, key = rootKey) {
   return `Endpoint=sb://127.0.0.1:${port};SharedAccessKeyName=${key.name};SharedAccessKey=${key.value}`;
 }
 
-const port = (url) => Number(new URL(url).port);
+// sharedAccessSignature is a token for everything below an address.
+function sharedAccessSignature(address) {
+  const resource = encodeURIComponent(address.toLowerCase());
+  const expiry = Math.floor(Date.now() / 1000) + 600;
+  const signature = createHmac('sha256', rootKey.value).update(`${resource}\n${expiry}`).digest('base64');
+  return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${rootKey.name}`;
+}
+
+const portOf = (url) => Number(new URL(url).port);
 
 // insecure makes the administration client, which knows only https, ask over http.
 const insecure = {
@@ -26,9 +35,9 @@ const insecure = {
 
 // Endpoint is one way to reach a broker.
 class Endpoint {
-  constructor(name, { port, suffix = '', options = {}, managementPort, policy }) {
-    Object.assign(this, { name, port, suffix, options, managementPort });
-    this.admin = new ServiceBusAdministrationClient(connectionString(managementPort));
+  constructor(name, { port, suffix = '', options = {}, management, policy }) {
+    Object.assign(this, { name, port, suffix, options, management });
+    this.admin = new ServiceBusAdministrationClient(connectionString(portOf(management)));
     if (policy) this.admin.pipeline.addPolicy(policy);
   }
 
@@ -57,20 +66,35 @@ class Endpoint {
     const client = this.connect(t);
     return { queue, client, sender: client.createSender(queue), receiver: client.createReceiver(queue, receiverOptions) };
   }
+
+  // loseLocks ends all locks on messages and sessions of a queue before their time.
+  async loseLocks(queue) {
+    const response = await fetch(`${this.management}/$faults`, {
+      method: 'POST',
+      headers: { Authorization: sharedAccessSignature(this.management) },
+      body: JSON.stringify({ kind: 'lose-locks', entity: queue }),
+    });
+    if (!response.ok) throw new Error(`lose locks: ${response.status} ${await response.text()}`);
+  }
+
+  // empty waits until a queue holds nothing.
+  async empty(queue) {
+    while ((await this.admin.getQueueRuntimeProperties(queue)).totalMessageCount > 0) await wait(20);
+  }
 }
 
 const endpoints = [
   new Endpoint('tcp', {
     port: announced.plain.amqp_port,
     suffix: ';UseDevelopmentEmulator=true',
-    managementPort: port(announced.plain.management),
+    management: announced.plain.management,
     policy: insecure,
   }),
-  new Endpoint('tls', { port: announced.tls.amqps_port, managementPort: port(announced.tls.management) }),
+  new Endpoint('tls', { port: announced.tls.amqps_port, management: announced.tls.management }),
   new Endpoint('websocket', {
-    port: port(announced.tls.management),
+    port: portOf(announced.tls.management),
     options: { webSocketOptions: { webSocket: WebSocket } },
-    managementPort: port(announced.tls.management),
+    management: announced.tls.management,
   }),
 ];
 

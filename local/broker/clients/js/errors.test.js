@@ -87,7 +87,7 @@ overEveryTransport('errors', (endpoint) => {
 
   test('a stream goes on over a cut connection', async (t) => {
     // What is sent to a connection that is dying stays locked for a while.
-    const queue = await endpoint.queue(t, { lockDuration: 'PT2S' });
+    const queue = await endpoint.queue(t, { lockDuration: 'PT5S' });
     const { port, cut } = await cutter(t, endpoint.port);
     const sender = endpoint.connect(t).createSender(queue);
     const receiver = endpoint.connect(t, { port }).createReceiver(queue);
@@ -104,7 +104,7 @@ overEveryTransport('errors', (endpoint) => {
       const arrived = new Promise((resolve) => (notify = resolve));
       await sender.sendMessages({ body });
       await arrived;
-      await wait(200); // for the settlement
+      await endpoint.empty(queue);
       cut();
     }
     assert.deepEqual(seen, ['one', 'two', 'three']);

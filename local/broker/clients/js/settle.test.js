@@ -86,25 +86,22 @@ overEveryTransport('settlement', (endpoint) => {
   });
 
   test('a lock is renewed', async (t) => {
-    const { sender, client, queue } = await endpoint.open(t, { lockDuration: 'PT2S' });
+    const { sender, client, queue } = await endpoint.open(t);
     const receiver = client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0 });
     await sender.sendMessages({ body: 'a' });
     const message = await receiveOne(receiver);
     const before = message.lockedUntilUtc;
-    for (const _ of numbers(3)) {
-      await wait(1000);
-      const until = await receiver.renewMessageLock(message);
-      assert.ok(until > before);
-    }
+    await wait(1000);
+    assert.ok((await receiver.renewMessageLock(message)) - before > 900);
     await receiver.completeMessage(message);
   });
 
   test('a lock that is lost is told of, and the message comes again', async (t) => {
-    const { sender, client, queue } = await endpoint.open(t, { lockDuration: 'PT1S' });
+    const { sender, client, queue } = await endpoint.open(t);
     const receiver = client.createReceiver(queue, { maxAutoLockRenewalDurationInMs: 0 });
     await sender.sendMessages({ body: 'a' });
     const lost = await receiveOne(receiver);
-    await wait(1200);
+    await endpoint.loseLocks(queue);
     await assert.rejects(receiver.renewMessageLock(lost), { code: 'MessageLockLost' });
     await assert.rejects(receiver.completeMessage(lost), { code: 'MessageLockLost' });
     const message = await receiveOne(receiver);

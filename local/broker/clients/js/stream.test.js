@@ -71,9 +71,9 @@ overEveryTransport('streaming', (endpoint) => {
   });
 
   test('a long handler keeps its lock', async (t) => {
-    const { sender, receiver, queue } = await endpoint.open(t, { lockDuration: 'PT3S' });
+    const { sender, receiver, queue } = await endpoint.open(t, { lockDuration: 'PT6S' });
     await sender.sendMessages({ body: 'a' });
-    const { seen } = await stream(receiver, 1, () => wait(4000));
+    const { seen } = await stream(receiver, 1, () => wait(7000));
     assert.equal(seen[0].deliveryCount, 0);
     await receiver.close();
     assert.equal((await endpoint.admin.getQueueRuntimeProperties(queue)).totalMessageCount, 0);

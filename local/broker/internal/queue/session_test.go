@@ -203,21 +203,24 @@ type holder struct {
 
 func TestSessionsAgainstModel(t *testing.T) {
 	for seed := range uint64(12) {
-		t.Run(fmt.Sprint(seed), func(t *testing.T) {
-			r := &sessionRun{
-				t: t, rng: rand.New(rand.NewPCG(seed, 2)), now: start, kept: newShelf(t),
-				m: &sessionModel{
-					model:   model{locks: map[queue.Token]*modelMessage{}},
-					session: map[*modelMessage]string{}, holders: map[string]*holder{},
-				},
-			}
-			r.queue = queue.New(r.config())
-			for step := range 1500 {
-				if r.step(); t.Failed() {
-					t.Fatalf("at step %d", step)
-				}
-			}
-		})
+		t.Run(fmt.Sprint("memory ", seed), func(t *testing.T) { sessionsAgainstModel(t, seed, newShelf(t)) })
+	}
+	t.Run("disk", func(t *testing.T) { sessionsAgainstModel(t, 12, newDisk(t)) })
+}
+
+func sessionsAgainstModel(t *testing.T, seed uint64, kept keeper) {
+	r := &sessionRun{
+		t: t, rng: rand.New(rand.NewPCG(seed, 2)), now: start, kept: kept,
+		m: &sessionModel{
+			model:   model{locks: map[queue.Token]*modelMessage{}},
+			session: map[*modelMessage]string{}, holders: map[string]*holder{},
+		},
+	}
+	r.queue = queue.New(r.config())
+	for step := range 1500 {
+		if r.step(); t.Failed() {
+			t.Fatalf("at step %d", step)
+		}
 	}
 }
 
@@ -227,7 +230,7 @@ type sessionRun struct {
 	now   time.Time
 	queue *queue.Queue
 	m     *sessionModel
-	kept  *shelf
+	kept  keeper
 }
 
 func (r *sessionRun) config() queue.Config {
@@ -237,7 +240,7 @@ func (r *sessionRun) config() queue.Config {
 // restart ends the process: locks on messages and sessions are gone.
 func (r *sessionRun) restart() {
 	r.queue = queue.New(r.config())
-	r.queue.Restore(r.now, r.kept.saved())
+	r.queue.Restore(r.now, r.kept.saved(r.now))
 	for id := range r.m.holders {
 		r.free(id, false)
 	}

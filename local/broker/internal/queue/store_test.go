@@ -1,97 +1,55 @@
 package queue_test
 
 import (
-	"bytes"
-	"cmp"
 	"slices"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 )
 
-// shelf is a store that keeps what it is told, and survives the queue.
-type shelf struct {
-	t        *testing.T
-	last     int64
-	messages map[shelfKey]queue.Record
-	sessions map[string]queue.SavedSession
-	history  map[string]time.Time
-}
+// What a queue tells a store is there after the end, to the last property.
+func TestWhatIsKeptIsFoundAgain(t *testing.T) { overEveryStore(t, testWhatIsKept) }
 
-type shelfKey struct {
-	dead     bool
-	sequence int64
-}
-
-func newShelf(t *testing.T) *shelf {
-	return &shelf{
-		t: t, messages: map[shelfKey]queue.Record{}, sessions: map[string]queue.SavedSession{}, history: map[string]time.Time{},
+func testWhatIsKept(t *testing.T, kept keeper) {
+	session := ""
+	kept.Append([]queue.Change{
+		{Kind: queue.ChangePut, Sequence: 1, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Session: &session, Hops: 2, Payload: []byte("one")}},
+		{Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id", Payload: []byte("two")}},
+		{Kind: queue.ChangePut, Sequence: 3, Record: queue.Record{EnqueuedAt: start, Payload: []byte("gone")}},
+		{Kind: queue.ChangePut, Sequence: 3, Dead: true, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}, Payload: []byte("dead")}},
+		{Kind: queue.ChangeDelete, Sequence: 3},
+		{Kind: queue.ChangeState, Sequence: 1, Record: queue.Record{Deliveries: 4, Deferred: true, Overlay: map[string]any{}}},
+		{Kind: queue.ChangeSession, ID: "", State: []byte("half"), Time: start},
+		{Kind: queue.ChangeSession, ID: "b", State: []byte{}, Time: start},
+		{Kind: queue.ChangeSession, ID: "c", State: []byte("x"), Time: start},
+		{Kind: queue.ChangeSession, ID: "c", Time: start},
+		{Kind: queue.ChangeHistory, ID: "seen", Time: start.Add(time.Minute)},
+		{Kind: queue.ChangeHistory, ID: "over", Time: start},
+		{Kind: queue.ChangeHistory, ID: "forgotten", Time: start.Add(time.Hour)},
+		{Kind: queue.ChangeHistory, ID: "forgotten"},
+		{Kind: queue.ChangeLast, Sequence: 9},
+	})
+	want := queue.Saved{
+		Last: 9,
+		Messages: []queue.SavedMessage{
+			{Sequence: 1, Size: 3, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Deliveries: 4, Deferred: true, Hops: 2, Session: &session, Overlay: map[string]any{}}},
+			{Sequence: 2, Size: 3, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id"}},
+			{Dead: true, Sequence: 3, Size: 4, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}}},
+		},
+		Sessions: []queue.SavedSession{{ID: "", State: []byte("half"), Changed: start}, {ID: "b", State: []byte{}, Changed: start}},
+		History:  []queue.SavedID{{ID: "seen", Until: start.Add(time.Minute)}},
 	}
-}
-
-func (s *shelf) Append(changes []queue.Change) {
-	for _, c := range changes {
-		key := shelfKey{c.Dead, c.Sequence}
-		kept, known := s.messages[key]
-		switch c.Kind {
-		case queue.ChangePut:
-			if known {
-				s.t.Errorf("message %v is put twice", key)
-			}
-			c.Record.Payload = bytes.Clone(c.Record.Payload)
-			s.messages[key] = c.Record
-		case queue.ChangeState:
-			if !known {
-				s.t.Errorf("message %v changes and is not there", key)
-			}
-			kept.Deliveries, kept.Deferred, kept.Overlay = c.Record.Deliveries, c.Record.Deferred, c.Record.Overlay
-			s.messages[key] = kept
-		case queue.ChangeDelete:
-			if !known {
-				s.t.Errorf("message %v is deleted and is not there", key)
-			}
-			delete(s.messages, key)
-		case queue.ChangeSession:
-			s.sessions[c.ID] = queue.SavedSession{ID: c.ID, State: c.State, Changed: c.Time}
-		case queue.ChangeHistory:
-			s.history[c.ID] = c.Time
-			if c.Time.IsZero() {
-				delete(s.history, c.ID)
-			}
-		case queue.ChangeLast:
-			s.last = c.Sequence
+	for range 2 { // the second time, what was over is not there any more
+		if diff := cmp.Diff(want, kept.saved(start)); diff != "" {
+			t.Errorf("saved (-want +got):\n%s", diff)
+		}
+		if got := string(kept.Load(true, 3)); got != "dead" {
+			t.Errorf("payload %q", got)
 		}
 	}
-}
-
-func (s *shelf) Load(dead bool, sequence int64) []byte {
-	r, known := s.messages[shelfKey{dead, sequence}]
-	if !known {
-		s.t.Errorf("message %d (dead: %v) is loaded and is not there", sequence, dead)
-	}
-	return r.Payload
-}
-
-// saved is what a queue is restored from.
-func (s *shelf) saved() queue.Saved {
-	saved := queue.Saved{Last: s.last}
-	for key, r := range s.messages {
-		m := queue.SavedMessage{Dead: key.dead, Sequence: key.sequence, Size: len(r.Payload), Record: r}
-		m.Record.Payload = nil
-		saved.Messages = append(saved.Messages, m)
-	}
-	slices.SortFunc(saved.Messages, func(a, b queue.SavedMessage) int { return cmp.Compare(a.Sequence, b.Sequence) })
-	for _, session := range s.sessions {
-		if session.State != nil {
-			saved.Sessions = append(saved.Sessions, session)
-		}
-	}
-	for id, until := range s.history {
-		saved.History = append(saved.History, queue.SavedID{ID: id, Until: until})
-	}
-	slices.SortFunc(saved.History, func(a, b queue.SavedID) int { return a.Until.Compare(b.Until) })
-	return saved
 }
 
 // A message that is passed on stays in the store until it has arrived.
@@ -118,7 +76,10 @@ func TestWhatIsPassedOnIsKeptUntilItArrives(t *testing.T) {
 }
 
 func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
-	kept := newShelf(t)
+	overEveryStore(t, testWhatIsRemembered)
+}
+
+func testWhatIsRemembered(t *testing.T, kept keeper) {
 	config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Sessions: true, DuplicateWindow: time.Hour, Store: kept}
 	q := queue.New(config)
 	once := in("a", "1")
@@ -132,7 +93,7 @@ func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
 		t.Errorf("took %q", d.Payload)
 	}
 	again := queue.New(config)
-	again.Restore(start, kept.saved())
+	again.Restore(start, kept.saved(start))
 	enqueue(t, again, once)
 	s = accept(t, again, "a")
 	if state, err := again.SessionState(start, "a"); err != nil || string(state) != "half" {

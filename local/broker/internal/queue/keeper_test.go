@@ -1,0 +1,154 @@
+package queue_test
+
+import (
+	"bytes"
+	"cmp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/store"
+)
+
+// keeper is a store that outlives its queue, and the process of that.
+type keeper interface {
+	queue.Store
+	// saved is what the next process finds at that time.
+	saved(now time.Time) queue.Saved
+}
+
+// overEveryStore runs a test with each implementation of queue.Store.
+func overEveryStore(t *testing.T, test func(*testing.T, keeper)) {
+	t.Run("memory", func(t *testing.T) { test(t, newShelf(t)) })
+	t.Run("disk", func(t *testing.T) { test(t, newDisk(t)) })
+}
+
+// disk is a keeper on disk, with nothing in it but the one queue.
+type disk struct {
+	*store.Entity
+	t      *testing.T
+	folder string
+	store  *store.Store
+}
+
+func newDisk(t *testing.T) *disk {
+	d := &disk{t: t, folder: t.TempDir()}
+	d.open()
+	t.Cleanup(d.close)
+	d.Entity = d.store.Describe("q", []byte("{}"))
+	return d
+}
+
+func (d *disk) open() {
+	var err error
+	if d.store, err = store.Open(d.folder, store.Options{}); err != nil {
+		d.t.Fatal(err)
+	}
+}
+
+func (d *disk) close() {
+	if err := d.store.Close(); err != nil {
+		d.t.Error(err)
+	}
+}
+
+func (d *disk) saved(now time.Time) queue.Saved {
+	d.close()
+	d.open()
+	d.Entity = d.store.Entities()[0]
+	saved, err := d.Saved(now)
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return saved
+}
+
+// shelf is a keeper in memory, and says so where it is told nonsense.
+type shelf struct {
+	t        *testing.T
+	last     int64
+	messages map[shelfKey]queue.Record
+	sessions map[string]queue.SavedSession
+	history  map[string]time.Time
+}
+
+type shelfKey struct {
+	dead     bool
+	sequence int64
+}
+
+func newShelf(t *testing.T) *shelf {
+	return &shelf{
+		t: t, messages: map[shelfKey]queue.Record{}, sessions: map[string]queue.SavedSession{}, history: map[string]time.Time{},
+	}
+}
+
+func (s *shelf) Append(changes []queue.Change) {
+	for _, c := range changes {
+		key := shelfKey{c.Dead, c.Sequence}
+		kept, known := s.messages[key]
+		switch c.Kind {
+		case queue.ChangePut:
+			if known {
+				s.t.Errorf("message %v is put twice", key)
+			}
+			c.Record.Payload = bytes.Clone(c.Record.Payload)
+			s.messages[key] = c.Record
+		case queue.ChangeState:
+			if !known {
+				s.t.Errorf("message %v changes and is not there", key)
+			}
+			kept.Deliveries, kept.Deferred, kept.Overlay = c.Record.Deliveries, c.Record.Deferred, c.Record.Overlay
+			s.messages[key] = kept
+		case queue.ChangeDelete:
+			if !known {
+				s.t.Errorf("message %v is deleted and is not there", key)
+			}
+			delete(s.messages, key)
+		case queue.ChangeSession:
+			s.sessions[c.ID] = queue.SavedSession{ID: c.ID, State: c.State, Changed: c.Time}
+		case queue.ChangeHistory:
+			s.history[c.ID] = c.Time
+			if c.Time.IsZero() {
+				delete(s.history, c.ID)
+			}
+		case queue.ChangeLast:
+			s.last = c.Sequence
+		}
+	}
+}
+
+func (s *shelf) Load(dead bool, sequence int64) []byte {
+	r, known := s.messages[shelfKey{dead, sequence}]
+	if !known {
+		s.t.Errorf("message %d (dead: %v) is loaded and is not there", sequence, dead)
+	}
+	return r.Payload
+}
+
+func (s *shelf) saved(now time.Time) queue.Saved {
+	saved := queue.Saved{Last: s.last}
+	for key, r := range s.messages {
+		m := queue.SavedMessage{Dead: key.dead, Sequence: key.sequence, Size: len(r.Payload), Record: r}
+		m.Record.Payload = nil
+		saved.Messages = append(saved.Messages, m)
+	}
+	slices.SortFunc(saved.Messages, func(a, b queue.SavedMessage) int {
+		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), map[bool]int{true: 1, false: -1}[a.Dead])
+	})
+	for _, session := range s.sessions {
+		if session.State != nil {
+			saved.Sessions = append(saved.Sessions, session)
+		}
+	}
+	for id, until := range s.history {
+		if until.After(now) {
+			saved.History = append(saved.History, queue.SavedID{ID: id, Until: until})
+		}
+	}
+	slices.SortFunc(saved.Sessions, func(a, b queue.SavedSession) int { return strings.Compare(a.ID, b.ID) })
+	slices.SortFunc(saved.History, func(a, b queue.SavedID) int { return a.Until.Compare(b.Until) })
+	return saved
+}

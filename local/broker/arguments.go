@@ -93,3 +93,17 @@ func sequenceNumbers(args wire.Map) ([]int64, error) {
 	}
 	return numbers, nil
 }
+
+// pageOf reads which part of a list is asked for.
+func pageOf(args wire.Map) (skip, top int64, err error) {
+	if skip, err = integer(args, "skip"); err != nil {
+		return 0, 0, err
+	}
+	if top, err = integer(args, "top"); err != nil {
+		return 0, 0, err
+	}
+	if skip < 0 || top < 1 {
+		return 0, 0, argumentError{"skip must not be negative, and top at least 1"}
+	}
+	return skip, top, nil
+}

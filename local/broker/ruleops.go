@@ -77,16 +77,9 @@ func (m management) enumerateRules(_ request, args wire.Map) (any, error) {
 	if err := m.subscribed(); err != nil {
 		return nil, err
 	}
-	skip, err := integer(args, "skip")
+	skip, top, err := pageOf(args)
 	if err != nil {
 		return nil, err
-	}
-	top, err := integer(args, "top")
-	if err != nil {
-		return nil, err
-	}
-	if skip < 0 || top < 1 {
-		return nil, argumentError{"skip must not be negative, and top at least 1"}
 	}
 	rules := m.entity.rules()
 	rules = rules[min(skip, int64(len(rules))):]

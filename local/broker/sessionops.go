@@ -94,16 +94,9 @@ func (m management) setSessionState(r request, args wire.Map) (any, error) {
 // messageSessions lists sessions: those with active messages or a state, or those
 // whose state was set since a time.
 func (m management) messageSessions(_ request, args wire.Map) (any, error) {
-	skip, err := integer(args, "skip")
+	skip, top, err := pageOf(args)
 	if err != nil {
 		return nil, err
-	}
-	top, err := integer(args, "top")
-	if err != nil {
-		return nil, err
-	}
-	if skip < 0 || top < 1 {
-		return nil, argumentError{"skip must not be negative, and top at least 1"}
 	}
 	var since time.Time
 	if v, _ := args.Get("last-updated-time"); v != nil {

@@ -196,7 +196,9 @@ func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
 		return err
 	}
 	e.queue = queue.New(e.config(s, d.Queue))
-	e.queue.Restore(now, content)
+	if err := e.queue.Restore(now, content); err != nil {
+		return err
+	}
 	return s.open(e)
 }
 

@@ -65,6 +65,27 @@ func (d *disk) saved(now time.Time) queue.Saved {
 	return saved
 }
 
+// restore fills a queue with what the process before it has kept.
+func restore(t *testing.T, q *queue.Queue, now time.Time, from keeper) {
+	t.Helper()
+	if err := q.Restore(now, from.saved(now)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// listed are the messages that are kept.
+func listed(t *testing.T, saved queue.Saved) []queue.SavedMessage {
+	t.Helper()
+	var all []queue.SavedMessage
+	for m, err := range saved.Messages {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
 // shelf is a keeper in memory, and says so where it is told nonsense.
 type shelf struct {
 	t        *testing.T
@@ -129,15 +150,20 @@ func (s *shelf) Load(dead bool, sequence int64) []byte {
 }
 
 func (s *shelf) saved(now time.Time) queue.Saved {
-	saved := queue.Saved{Last: s.last}
+	saved, messages := queue.Saved{Last: s.last}, []queue.SavedMessage(nil)
 	for key, r := range s.messages {
 		m := queue.SavedMessage{Dead: key.dead, Sequence: key.sequence, Size: len(r.Payload), Record: r}
 		m.Record.Payload = nil
-		saved.Messages = append(saved.Messages, m)
+		messages = append(messages, m)
 	}
-	slices.SortFunc(saved.Messages, func(a, b queue.SavedMessage) int {
-		return cmp.Or(cmp.Compare(a.Sequence, b.Sequence), map[bool]int{true: 1, false: -1}[a.Dead])
-	})
+	slices.SortFunc(messages, func(a, b queue.SavedMessage) int { return cmp.Compare(a.Sequence, b.Sequence) })
+	saved.Messages = func(yield func(queue.SavedMessage, error) bool) {
+		for _, m := range messages {
+			if !yield(m, nil) {
+				return
+			}
+		}
+	}
 	for _, session := range s.sessions {
 		if session.State != nil {
 			saved.Sessions = append(saved.Sessions, session)

@@ -169,7 +169,7 @@ func (r *run) restart() {
 		return
 	}
 	r.queue = queue.New(r.config())
-	r.queue.Restore(r.now, r.kept.saved(r.now))
+	restore(r.t, r.queue, r.now, r.kept)
 	for tok := range r.model.locks {
 		r.model.unlock(tok)
 	}

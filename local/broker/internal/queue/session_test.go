@@ -240,7 +240,7 @@ func (r *sessionRun) config() queue.Config {
 // restart ends the process: locks on messages and sessions are gone.
 func (r *sessionRun) restart() {
 	r.queue = queue.New(r.config())
-	r.queue.Restore(r.now, r.kept.saved(r.now))
+	restore(r.t, r.queue, r.now, r.kept)
 	for id := range r.m.holders {
 		r.free(id, false)
 	}

@@ -1,6 +1,10 @@
 package queue
 
-import "time"
+import (
+	"fmt"
+	"iter"
+	"time"
+)
 
 // Store keeps what a queue would lose with the process. Its methods are called
 // with the queue's mutex held: they must not wait for a disk that writes.
@@ -103,8 +107,11 @@ func (q *Queue) payload(e *entry) []byte {
 
 // Saved is what a store has kept of a queue and its dead-letter queue.
 type Saved struct {
-	Last     int64
-	Messages []SavedMessage // in ascending order of their sequence numbers
+	Last int64
+	// Messages are read one by one: there may be millions. Those of the queue, and
+	// those of the dead-letter queue, are in ascending order of their sequence
+	// numbers.
+	Messages iter.Seq2[SavedMessage, error]
 	Sessions []SavedSession
 	History  []SavedID // in ascending order of time
 }
@@ -131,8 +138,8 @@ type SavedID struct {
 }
 
 // Restore fills an empty queue. Locks did not outlive the process: what was locked
-// can be taken.
-func (q *Queue) Restore(now time.Time, saved Saved) {
+// can be taken. The error is that of reading the messages.
+func (q *Queue) Restore(now time.Time, saved Saved) error {
 	q.mu.Lock()
 	q.now = now
 	defer q.leave()
@@ -147,7 +154,10 @@ func (q *Queue) Restore(now time.Time, saved Saved) {
 		q.history.remember(id.ID, id.Until)
 	}
 	defer func() { q.cursor = q.lastSeq + 1 }()
-	for _, m := range saved.Messages {
+	for m, err := range saved.Messages {
+		if err != nil {
+			return fmt.Errorf("restore messages: %w", err)
+		}
 		q.lastSeq = max(q.lastSeq, m.Sequence)
 		switch {
 		case m.Dead:
@@ -163,6 +173,7 @@ func (q *Queue) Restore(now time.Time, saved Saved) {
 			q.restore(m)
 		}
 	}
+	return nil
 }
 
 func (q *Queue) restore(m SavedMessage) {

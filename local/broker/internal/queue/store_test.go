@@ -1,6 +1,7 @@
 package queue_test
 
 import (
+	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -33,17 +34,22 @@ func testWhatIsKept(t *testing.T, kept keeper) {
 		{Kind: queue.ChangeLast, Sequence: 9},
 	})
 	want := queue.Saved{
-		Last: 9,
-		Messages: []queue.SavedMessage{
-			{Sequence: 1, Size: 3, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Deliveries: 4, Deferred: true, Hops: 2, Session: &session, Overlay: map[string]any{}}},
-			{Sequence: 2, Size: 3, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id"}},
-			{Dead: true, Sequence: 3, Size: 4, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}}},
-		},
+		Last:     9,
 		Sessions: []queue.SavedSession{{ID: "", State: []byte("half"), Changed: start}, {ID: "b", State: []byte{}, Changed: start}},
 		History:  []queue.SavedID{{ID: "seen", Until: start.Add(time.Minute)}},
 	}
+	messages := []queue.SavedMessage{
+		{Sequence: 1, Size: 3, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Deliveries: 4, Deferred: true, Hops: 2, Session: &session, Overlay: map[string]any{}}},
+		{Sequence: 2, Size: 3, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id"}},
+		{Dead: true, Sequence: 3, Size: 4, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}}},
+	}
 	for range 2 { // the second time, what was over is not there any more
-		if diff := cmp.Diff(want, kept.saved(start)); diff != "" {
+		saved := kept.saved(start)
+		if diff := cmp.Diff(messages, listed(t, saved)); diff != "" {
+			t.Errorf("messages (-want +got):\n%s", diff)
+		}
+		saved.Messages = nil
+		if diff := cmp.Diff(want, saved); diff != "" {
 			t.Errorf("saved (-want +got):\n%s", diff)
 		}
 		if got := string(kept.Load(true, 3)); got != "dead" {
@@ -93,7 +99,7 @@ func testWhatIsRemembered(t *testing.T, kept keeper) {
 		t.Errorf("took %q", d.Payload)
 	}
 	again := queue.New(config)
-	again.Restore(start, kept.saved(start))
+	restore(t, again, start, kept)
 	enqueue(t, again, once)
 	s = accept(t, again, "a")
 	if state, err := again.SessionState(start, "a"); err != nil || string(state) != "half" {
@@ -104,5 +110,13 @@ func testWhatIsRemembered(t *testing.T, kept keeper) {
 	}
 	if _, ok, _ := again.TakeFrom(start, s, queue.PeekLock, nil); ok {
 		t.Error("a duplicate was taken for new after the restart")
+	}
+}
+
+func TestWhatCannotBeReadIsNotRestored(t *testing.T) {
+	broken := errors.New("a torn page")
+	saved := queue.Saved{Messages: func(yield func(queue.SavedMessage, error) bool) { yield(queue.SavedMessage{}, broken) }}
+	if err := newQueue().Restore(start, saved); !errors.Is(err, broken) {
+		t.Errorf("error %v", err)
 	}
 }

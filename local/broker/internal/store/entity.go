@@ -2,7 +2,6 @@ package store
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -110,34 +109,57 @@ func (e *Entity) Load(dead bool, sequence int64) []byte {
 	return e.store.load(location{e.id, dead, sequence})
 }
 
-// Saved reads what is kept of the queue. It is for the beginning, before anything
-// is appended.
+// Saved reads what is kept of the queue; its messages are read when they are ranged
+// over. It is for the beginning, before anything is appended.
 func (e *Entity) Saved(now time.Time) (queue.Saved, error) {
-	var saved queue.Saved
+	saved := queue.Saved{Messages: e.messages}
 	var over []queue.Change
-	err := e.store.db.View(func(tx *bolt.Tx) error {
-		b := tx.Bucket(entityName(e.id))
-		if b == nil {
-			return nil
-		}
+	err := e.view(func(b *bolt.Bucket) error {
 		if last := b.Get(keyLast); len(last) == 8 {
 			saved.Last = int64(binary.BigEndian.Uint64(last))
 		}
 		return errors.Join(
-			readMessages(b.Bucket(bucketMessages), false, &saved), readMessages(b.Bucket(bucketDead), true, &saved),
 			readSessions(b.Bucket(bucketSessions), &saved), readHistory(b.Bucket(bucketHistory), now, &saved, &over))
 	})
 	if err != nil {
-		return queue.Saved{}, fmt.Errorf("read %s from the disk: %w", e.path, err)
+		return queue.Saved{}, err
 	}
 	if len(over) > 0 {
 		e.Append(over)
 	}
-	slices.SortStableFunc(saved.Messages, func(a, b queue.SavedMessage) int { return cmp.Compare(a.Sequence, b.Sequence) })
 	return saved, nil
 }
 
-func readMessages(b *bolt.Bucket, dead bool, saved *queue.Saved) error {
+// view reads the entity's bucket, where there is one yet.
+func (e *Entity) view(read func(*bolt.Bucket) error) error {
+	err := e.store.db.View(func(tx *bolt.Tx) error {
+		if b := tx.Bucket(entityName(e.id)); b != nil {
+			return read(b)
+		}
+		return nil
+	})
+	if err != nil {
+		return fmt.Errorf("read %s from the disk: %w", e.path, err)
+	}
+	return nil
+}
+
+// errEnough ends reading where nobody wants more.
+var errEnough = errors.New("enough")
+
+func (e *Entity) messages(yield func(queue.SavedMessage, error) bool) {
+	err := e.view(func(b *bolt.Bucket) error {
+		if err := readMessages(b.Bucket(bucketMessages), false, yield); err != nil {
+			return err
+		}
+		return readMessages(b.Bucket(bucketDead), true, yield)
+	})
+	if err != nil && !errors.Is(err, errEnough) {
+		yield(queue.SavedMessage{}, err)
+	}
+}
+
+func readMessages(b *bolt.Bucket, dead bool, yield func(queue.SavedMessage, error) bool) error {
 	if b == nil {
 		return nil
 	}
@@ -148,9 +170,9 @@ func readMessages(b *bolt.Bucket, dead bool, saved *queue.Saved) error {
 		}
 		size := len(r.Payload)
 		r.Payload = nil // it is the file's
-		saved.Messages = append(saved.Messages, queue.SavedMessage{
-			Dead: dead, Sequence: int64(binary.BigEndian.Uint64(key)), Size: size, Record: r,
-		})
+		if !yield(queue.SavedMessage{Dead: dead, Sequence: int64(binary.BigEndian.Uint64(key)), Size: size, Record: r}, nil) {
+			return errEnough
+		}
 		return nil
 	})
 }

@@ -38,13 +38,20 @@ func closed(t *testing.T, s *store.Store) {
 	}
 }
 
-func saved(t *testing.T, e *store.Entity) queue.Saved {
+func messages(t *testing.T, e *store.Entity) []queue.SavedMessage {
 	t.Helper()
 	saved, err := e.Saved(start)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return saved
+	var all []queue.SavedMessage
+	for m, err := range saved.Messages {
+		if err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, m)
+	}
+	return all
 }
 
 func TestAnEntityIsFoundAgain(t *testing.T) {
@@ -128,7 +135,7 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	closed(t, s)
 	s = open(t, folder, store.Options{})
 	defer closed(t, s)
-	if got := saved(t, s.Entities()[0]); len(got.Messages) != 1 {
+	if got := messages(t, s.Entities()[0]); len(got) != 1 {
 		t.Errorf("saved %+v", got)
 	}
 }
@@ -155,7 +162,7 @@ func TestAnEntityThatEndsTakesItsMessagesAlong(t *testing.T) {
 	closed(t, s)
 	s = open(t, folder, store.Options{})
 	defer closed(t, s)
-	if all := s.Entities(); len(all) != 1 || string(all[0].Body()) != `"new"` || len(saved(t, all[0]).Messages) != 0 {
+	if all := s.Entities(); len(all) != 1 || string(all[0].Body()) != `"new"` || len(messages(t, all[0])) != 0 {
 		t.Errorf("entities %v", all)
 	}
 }
@@ -203,7 +210,7 @@ func TestATornWrite(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := open(t, other, store.Options{})
-		if got := saved(t, s.Entities()[0]); len(got.Messages) != 1 || got.Messages[0].Sequence != 1 {
+		if got := messages(t, s.Entities()[0]); len(got) != 1 || got[0].Sequence != 1 {
 			t.Errorf("saved %+v", got)
 		}
 		closed(t, s)

@@ -77,7 +77,7 @@ func deadline(tb testing.TB) context.Context {
 // connect makes a client that is closed when the test is over.
 func connect(tb testing.TB, s *broker.Server) *azservicebus.Client {
 	tb.Helper()
-	return connectTo(tb, s.ConnectionString(), nil)
+	return connectAs(tb, s, s.ConnectionString(), azservicebus.ClientOptions{})
 }
 
 func connectTo(tb testing.TB, connectionString string, options *azservicebus.ClientOptions) *azservicebus.Client {

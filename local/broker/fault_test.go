@@ -21,7 +21,7 @@ func inject(t *testing.T, s *broker.Server, f broker.Fault) {
 }
 
 // patient retries at once, as a test can't wait.
-var patient = &azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond}}
+var patient = azservicebus.ClientOptions{RetryOptions: azservicebus.RetryOptions{RetryDelay: time.Millisecond, MaxRetryDelay: 10 * time.Millisecond}}
 
 // The official client gets over a connection that is cut, links that are detached,
 // and a server that is busy.
@@ -32,7 +32,7 @@ func TestTheClientGetsOverFaults(t *testing.T) {
 	} {
 		t.Run(string(f.Kind), func(t *testing.T) {
 			s := start(t, oneQueue)
-			client := connectTo(t, s.ConnectionString(), patient)
+			client := connectAs(t, s, s.ConnectionString(), patient)
 			send(t, client, "q", "before")
 			r := receiver(t, client, nil)
 			if err := r.CompleteMessage(deadline(t), receiveOne(t, r), nil); err != nil {

@@ -25,7 +25,7 @@ func TestKeysGiveTheirRightsOnly(t *testing.T) {
 		},
 	})
 	as := func(name string) *azservicebus.Client {
-		return connectTo(t, strings.Replace(s.ConnectionString(), "Name=all", "Name="+name, 1), nil)
+		return connectAs(t, s, strings.Replace(s.ConnectionString(), "Name=all", "Name="+name, 1), azservicebus.ClientOptions{})
 	}
 	sends := func(client *azservicebus.Client, queue string) error {
 		sender, err := client.NewSender(queue, nil)

@@ -189,7 +189,7 @@ func (l *link) admit(given string, wanted Rights) *wire.Error {
 	if !ok {
 		return refuse(wire.CondNotFound, "%s", notFound(given))
 	}
-	l.entity = e
+	l.entity, l.right = e, wanted
 	e.join(l)
 	return nil
 }

@@ -41,6 +41,7 @@ func (l *link) putToken(r request) reply {
 		}
 	}
 	c.grants[a.path()] = given
+	c.watchTokens()
 	return reply{status: http.StatusAccepted, description: "Accepted"}
 }
 

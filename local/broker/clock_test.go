@@ -53,7 +53,13 @@ func (p *pipes) dial() net.Conn {
 // connect makes a client whose connections are pipes.
 func (p *pipes) connect(t *testing.T, s *broker.Server) *azservicebus.Client {
 	t.Helper()
-	return connectTo(t, s.ConnectionString(), &azservicebus.ClientOptions{
+	return p.connectAs(t, s.ConnectionString())
+}
+
+// connectAs makes one for a connection string.
+func (p *pipes) connectAs(t *testing.T, connectionString string) *azservicebus.Client {
+	t.Helper()
+	return connectTo(t, connectionString, &azservicebus.ClientOptions{
 		NewWebSocketConn: func(context.Context, azservicebus.NewWebSocketConnArgs) (net.Conn, error) {
 			return p.dial(), nil
 		},

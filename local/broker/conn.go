@@ -43,6 +43,7 @@ type conn struct {
 	frameSize uint32        // the largest frame that the peer takes
 	keepAlive time.Duration // the longest time without a frame from us
 	grants    grants
+	tokenEnds <-chan time.Time    // not nil while there are tokens that end
 	sessions  map[uint16]*session // by channel, which is the same both ways
 	links     int                 // attached in all sessions
 	ready     []*outgoing         // links that may have something to send
@@ -152,6 +153,8 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 			c.attend()
 		case <-c.outbox.room:
 		case <-c.synced:
+		case <-c.tokenEnds:
+			c.endTokens()
 		case <-c.paused:
 			c.paused = nil
 		case <-heartbeat.C:
@@ -173,13 +176,7 @@ func (c *conn) attend() {
 		c.makeReady(l)
 	}
 	for _, e := range ended {
-		switch l := e.link; {
-		case l.in == nil && l.out == nil: // gone or refused meanwhile
-		case l.out != nil && l.out.accepting != nil:
-			l.refuseAttach(l.out.accepting.reply, e.fault)
-		default:
-			l.refuse(e.fault)
-		}
+		e.link.end(e.fault)
 	}
 }
 

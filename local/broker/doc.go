@@ -60,5 +60,6 @@
 //     given back with it at once, and have not failed.
 //   - A message that comes without an id gets one.
 //   - A message that is too large is rejected, and its link is detached.
+//   - A link ends with the token that allows it, unless another has been put.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
 package broker

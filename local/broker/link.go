@@ -10,6 +10,7 @@ type link struct {
 	handle   uint32
 	address  address
 	entity   *entity // nil for $cbs and of a link that was refused
+	right    Rights  // one of these is needed on the address
 	detached bool    // we have sent a detach and wait for the peer's
 
 	in  *incoming
@@ -23,6 +24,18 @@ func (l *link) refuse(fault *wire.Error) {
 	l.drop()
 	l.detached = true
 	l.session.write(&wire.Detach{Handle: l.handle, Closed: true, Error: fault})
+}
+
+// end detaches the link for a reason that is not its peer's, if it is not gone or
+// refused already. One that waits for a session is refused.
+func (l *link) end(fault *wire.Error) {
+	switch {
+	case l.in == nil && l.out == nil:
+	case l.out != nil && l.out.accepting != nil:
+		l.refuseAttach(l.out.accepting.reply, fault)
+	default:
+		l.refuse(fault)
+	}
 }
 
 // drop lets go of what the link holds.

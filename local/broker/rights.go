@@ -80,6 +80,9 @@ type grant struct {
 	expires time.Time // zero: with the connection
 }
 
+// ended tells whether the token is over.
+func (g grant) ended(now time.Time) bool { return !g.expires.IsZero() && !now.Before(g.expires) }
+
 // grants are the audiences that the peer has put valid tokens for. Only audiences
 // that exist get in, so a peer can't make the map grow.
 type grants map[string]grant
@@ -87,7 +90,7 @@ type grants map[string]grant
 // allow tells whether tokens give one of these rights on the address.
 func (g grants) allow(a address, wanted Rights, now time.Time) bool {
 	for audience, given := range g {
-		if given.rights&wanted != 0 && a.covers(audience) && (given.expires.IsZero() || now.Before(given.expires)) {
+		if given.rights&wanted != 0 && a.covers(audience) && !given.ended(now) {
 			return true
 		}
 	}

@@ -271,8 +271,8 @@ func TestAppendTransferRefuses(t *testing.T) {
 // after it.
 func TestClaimedSizeTakesNoMemory(t *testing.T) {
 	head := []byte{0x3f, 0xff, 0xff, 0xff, 2, 0, 0, 0}
-	r := wire.NewReader(bytes.NewReader(head), 1<<30)
 	got := allocatedBy(func() {
+		r := wire.NewReader(bytes.NewReader(head), 1<<30)
 		if _, err := r.ReadFrame(); !errors.Is(err, io.ErrUnexpectedEOF) {
 			t.Errorf("got %v, want io.ErrUnexpectedEOF", err)
 		}

@@ -27,8 +27,9 @@ type Fault struct {
 	// The same Seed makes the same choices.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
-	// Delay is for FaultDelay and FaultSlowDisk. In JSON it is in nanoseconds.
-	Delay time.Duration `json:"delay,omitempty"`
+	// Delay is for FaultDelay and FaultSlowDisk, a minute at most. In JSON it is a
+	// text such as "200ms".
+	Delay time.Duration `json:"-"`
 }
 
 // FaultKind is what a Fault does.

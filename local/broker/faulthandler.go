@@ -3,7 +3,10 @@ package broker
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"time"
 )
 
 // FaultsPath is where muster local mounts FaultsHandler.
@@ -21,10 +24,7 @@ func (s *Server) FaultsHandler() http.Handler {
 		case http.MethodDelete:
 			s.Calm()
 		case http.MethodPost:
-			var f Fault
-			d := json.NewDecoder(http.MaxBytesReader(w, r.Body, 1<<16))
-			d.DisallowUnknownFields()
-			err := d.Decode(&f)
+			f, err := readFault(http.MaxBytesReader(w, r.Body, 1<<16))
 			if err == nil {
 				err = s.Inject(f)
 			}
@@ -42,4 +42,25 @@ func (s *Server) FaultsHandler() http.Handler {
 		}
 		w.WriteHeader(http.StatusNoContent)
 	})
+}
+
+// readFault reads a Fault as JSON.
+func readFault(from io.Reader) (Fault, error) {
+	var f struct {
+		Fault
+		Delay string `json:"delay"`
+	}
+	d := json.NewDecoder(from)
+	d.DisallowUnknownFields()
+	if err := d.Decode(&f); err != nil {
+		return Fault{}, fmt.Errorf("read fault: %w", err)
+	}
+	if f.Delay == "" {
+		return f.Fault, nil
+	}
+	var err error
+	if f.Fault.Delay, err = time.ParseDuration(f.Delay); err != nil {
+		return Fault{}, fmt.Errorf("read delay: %w", err)
+	}
+	return f.Fault, nil
 }

@@ -57,14 +57,6 @@ func text(args wire.Map, name string) (string, bool) {
 	return s, ok
 }
 
-// ofSession reads the session that a request restricts itself to, nil for none.
-func ofSession(args wire.Map) *string {
-	if id, named := text(args, argSessionID); named {
-		return &id
-	}
-	return nil
-}
-
 // elements are those of an array or a list.
 func elements(v any) []any {
 	switch v := v.(type) {

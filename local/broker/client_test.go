@@ -141,12 +141,16 @@ func TestReceiveAndDeleteInASession(t *testing.T) {
 
 func TestPeekInASession(t *testing.T) {
 	client := connect(t, start(t, sessionQueue(0)))
-	sendIn(t, client, "s", "a", "b", "c")
-	r := acceptSession(t, client, "s")
-	from := int64(2)
-	peeked, err := r.PeekMessages(deadline(t), 10, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
-	if err != nil || !slices.Equal(bodies(peeked), []string{"b", "c"}) {
-		t.Errorf("peeked %v, %v; want b and c", bodies(peeked), err)
+	sendIn(t, client, "s", "a", "b")
+	sendIn(t, client, "", "other")
+	sendIn(t, client, "s", "c")
+	for id, want := range map[string][]string{"s": {"b", "c"}, "": {"other"}} {
+		r := acceptSession(t, client, id)
+		from := int64(2)
+		peeked, err := r.PeekMessages(deadline(t), 10, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+		if err != nil || !slices.Equal(bodies(peeked), want) {
+			t.Errorf("peeked %v in session %q, %v; want %v", bodies(peeked), id, err, want)
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"maps"
 	"slices"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
@@ -81,30 +82,18 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 }
 
 // deadLetter does what a rejection asks for. The official clients put reason
-// and description into info; of others, the error itself is the reason.
+// and description into info; of others, the error itself is the reason. What is
+// given stays as it is, whatever its type.
 func deadLetter(q *queue.Queue, u unsettled, fault *wire.Error) error {
-	var reason, description string
 	properties := map[string]any{}
+	if fault != nil && fault.Condition != condDeadLetter {
+		properties[queue.PropertyReason] = string(fault.Condition)
+		properties[queue.PropertyDescription] = fault.Description
+	}
 	if fault != nil {
-		properties = overlay(fault.Info)
-		if fault.Condition != condDeadLetter {
-			reason, description = string(fault.Condition), fault.Description
-		}
+		maps.Copy(properties, overlay(fault.Info))
 	}
-	reason = takeText(properties, queue.PropertyReason, reason)
-	description = takeText(properties, queue.PropertyDescription, description)
-	return q.DeadLetter(u.from.now(), u.token, reason, description, properties)
-}
-
-// takeText removes a text from properties, otherwise it returns def. Clients
-// fail on a reason of any other type, so that is dropped.
-func takeText(properties map[string]any, name, def string) string {
-	v, ok := properties[name]
-	delete(properties, name)
-	if text, isText := v.(string); ok && isText {
-		return text
-	}
-	return def
+	return q.DeadLetter(u.from.now(), u.token, properties)
 }
 
 // fault tells a peer why its settlement failed.

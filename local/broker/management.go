@@ -161,13 +161,13 @@ func (m management) settlement(status string, args wire.Map) (func(queue.Token) 
 	case "abandoned":
 		return func(t queue.Token) error { return m.queue.Abandon(now, t, properties) }, nil
 	case "suspended":
-		reason, _ := args.Get("deadletter-reason")
-		description, _ := args.Get("deadletter-description")
-		reasonText, _ := reason.(string)
-		descriptionText, _ := description.(string)
-		return func(t queue.Token) error {
-			return m.queue.DeadLetter(now, t, reasonText, descriptionText, properties)
-		}, nil
+		if reason, given := text(args, "deadletter-reason"); given {
+			properties[queue.PropertyReason] = reason
+		}
+		if description, given := text(args, "deadletter-description"); given {
+			properties[queue.PropertyDescription] = description
+		}
+		return func(t queue.Token) error { return m.queue.DeadLetter(now, t, properties) }, nil
 	case "defered": // as the protocol spells it
 		return func(t queue.Token) error { return m.queue.Defer(now, t, properties) }, nil
 	}
@@ -175,7 +175,7 @@ func (m management) settlement(status string, args wire.Map) (func(queue.Token) 
 }
 
 // peek returns one page of messages, nil when there is none.
-func (m management) peek(_ request, args wire.Map) (any, error) {
+func (m management) peek(r request, args wire.Map) (any, error) {
 	from, err := integer(args, "from-sequence-number")
 	if err != nil {
 		return nil, err
@@ -189,7 +189,7 @@ func (m management) peek(_ request, args wire.Map) (any, error) {
 	}
 	var page wire.List
 	size := 0
-	for _, msg := range m.queue.Peek(m.now(), ofSession(args), from, int(min(count, maxPeek))) {
+	for _, msg := range m.queue.Peek(m.now(), m.within(r, args), from, int(min(count, maxPeek))) {
 		encoded, err := peeked(msg)
 		if err != nil {
 			return nil, err

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 	"time"
@@ -216,6 +217,10 @@ func encode(m queue.Message, annotations wire.Map) ([]byte, error) {
 		return nil, err
 	}
 	header.DeliveryCount = uint32(m.DeliveryCount)
+	if !m.ExpiresAt.IsZero() {
+		// The entity may have shortened the life that the sender gave.
+		header.TTL = wire.Some(uint32(min(m.ExpiresAt.Sub(m.EnqueuedAt).Milliseconds(), math.MaxUint32)))
+	}
 	return sent.AppendRewritten(make([]byte, 0, len(m.Payload)+160), wire.Rewrite{
 		Header:                &header,
 		MessageAnnotations:    annotations,

@@ -109,7 +109,9 @@ func (o *offer) changed(r *rule) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	item.Hops, item.MessageID = o.item.Hops, ""
+	// A subscription delivers at once, and looks for no duplicates (topic-filters,
+	// "Actions").
+	item.Hops, item.MessageID, item.EnqueueAt = o.item.Hops, "", time.Time{}
 	return item, nil
 }
 

@@ -89,7 +89,7 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 const maxDelete = 4000
 
 // deleteBatch deletes active messages that are old enough, the oldest first.
-func (m management) deleteBatch(_ request, args wire.Map) (any, error) {
+func (m management) deleteBatch(r request, args wire.Map) (any, error) {
 	count, err := integer(args, "message-count")
 	if err != nil {
 		return nil, err
@@ -101,7 +101,7 @@ func (m management) deleteBatch(_ request, args wire.Map) (any, error) {
 	}
 	// The client's clock has milliseconds, the queue's has more.
 	before := time.UnixMilli(int64(until) + 1).Add(-1)
-	deleted := m.queue.DeleteBatch(m.now(), ofSession(args), before, int(min(count, maxDelete)))
+	deleted := m.queue.DeleteBatch(m.now(), m.within(r, args), before, int(min(count, maxDelete)))
 	if deleted == 0 {
 		return nil, nil
 	}

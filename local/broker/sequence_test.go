@@ -5,6 +5,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"github.com/muster-mfa/muster/local/broker"
@@ -34,8 +35,8 @@ func TestDefer(t *testing.T) {
 	if err != nil || len(deferred) != 2 || string(deferred[0].Body) != "b" || deferred[1].ApplicationProperties["why"] != "later" {
 		t.Fatalf("received %v, %v", deferred, err)
 	}
-	if deferred[0].State != azservicebus.MessageStateDeferred {
-		t.Errorf("state = %v, want deferred", deferred[0].State)
+	if deferred[0].State != azservicebus.MessageStateDeferred || deferred[0].DeliveryCount != 2 {
+		t.Errorf("state = %v with delivery count %d, want deferred with 2", deferred[0].State, deferred[0].DeliveryCount)
 	}
 	if time.Until(*deferred[0].LockedUntil) < 50*time.Second {
 		t.Errorf("locked until %v", deferred[0].LockedUntil)
@@ -50,7 +51,7 @@ func TestDefer(t *testing.T) {
 		t.Fatal(err)
 	}
 	wantCounts(t, s, broker.Counts{Deferred: 1})
-	if again, err := r.ReceiveDeferredMessages(deadline(t), numbers[1:], nil); err != nil || again[0].DeliveryCount != 2 {
+	if again, err := r.ReceiveDeferredMessages(deadline(t), numbers[1:], nil); err != nil || again[0].DeliveryCount != 3 {
 		t.Errorf("received %v, %v", again, err)
 	}
 	_, err = r.ReceiveDeferredMessages(deadline(t), numbers[:1], nil)
@@ -129,10 +130,47 @@ func TestTimeToLiveOfTheQueue(t *testing.T) {
 		s := startOn(t, listener, broker.Options{Queues: []broker.Queue{
 			{Name: "q", DefaultMessageTimeToLive: time.Minute, DeadLetteringOnMessageExpiration: true},
 		}})
-		send(t, listener.connect(t, s), "q", "a")
+		client := listener.connect(t, s)
+		sender, err := client.NewSender("q", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, lives := range []*time.Duration{nil, to.Ptr(time.Second), to.Ptr(time.Hour)} {
+			if err := sender.SendMessage(forever(), &azservicebus.Message{TimeToLive: lives}, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+		// What is received says how long it really lives, also as a dead letter.
+		from := int64(0)
+		peeked, err := receiver(t, client, nil).PeekMessages(forever(), 3, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantLives(t, peeked, time.Minute, time.Second, time.Minute)
 		elapse(59 * time.Second)
-		wantCounts(t, s, broker.Counts{Active: 1})
+		wantCounts(t, s, broker.Counts{Active: 2, DeadLettered: 1})
 		elapse(2 * time.Second)
-		wantCounts(t, s, broker.Counts{DeadLettered: 1})
+		wantCounts(t, s, broker.Counts{DeadLettered: 3})
+		dead, err := deadLetters(t, client).PeekMessages(forever(), 3, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantLives(t, dead, time.Minute, time.Second, time.Minute)
+		if got := *dead[0].DeadLetterReason; got != "TTLExpiredException" {
+			t.Errorf("reason %q", got)
+		}
 	})
+}
+
+// wantLives compares how long messages say that they live.
+func wantLives(t *testing.T, messages []*azservicebus.ReceivedMessage, want ...time.Duration) {
+	t.Helper()
+	if len(messages) != len(want) {
+		t.Fatalf("%d messages, want %d", len(messages), len(want))
+	}
+	for i, m := range messages {
+		if *m.TimeToLive != want[i] || !m.ExpiresAt.Equal(m.EnqueuedTime.Add(want[i])) {
+			t.Errorf("message %d lives %v, until %v; want %v", i, m.TimeToLive, m.ExpiresAt, want[i])
+		}
+	}
 }

@@ -33,6 +33,16 @@ func (m management) session(r request, args wire.Map) (string, bool) {
 	return "", false
 }
 
+// within returns the session that a request keeps to, nil for none. The Go client
+// doesn't name the session when it peeks, but only its receiver's link: what it
+// wants to see is that session, as the other clients say outright.
+func (m management) within(r request, args wire.Map) *string {
+	if id, named := m.session(r, args); named {
+		return &id
+	}
+	return nil
+}
+
 func (m management) namedSession(r request, args wire.Map) (string, error) {
 	id, named := m.session(r, args)
 	if !named {

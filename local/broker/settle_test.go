@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-mfa/muster/local/broker"
@@ -71,10 +72,63 @@ func TestDeadLetter(t *testing.T) {
 	if err := dead.DeadLetterMessage(deadline(t), m, nil); err == nil {
 		t.Error("a dead letter was dead-lettered")
 	}
-	if err := dead.CompleteMessage(deadline(t), &azservicebus.ReceivedMessage{LockToken: m.LockToken}, nil); err != nil {
-		t.Errorf("complete by token after the refusal: %v", err)
+	// The refusal took no lock. To abandon it gives it back as it is, with the
+	// properties that are given.
+	changes := &azservicebus.AbandonMessageOptions{PropertiesToModify: map[string]any{"seen": true}}
+	if err := dead.AbandonMessage(deadline(t), &azservicebus.ReceivedMessage{LockToken: m.LockToken}, changes); err != nil {
+		t.Fatal(err)
+	}
+	m = receiveOne(t, dead)
+	if m.DeliveryCount != 1 || m.ApplicationProperties["seen"] != true {
+		t.Errorf("abandoned dead letter has delivery count %d and properties %v", m.DeliveryCount, m.ApplicationProperties)
+	}
+	if err := dead.CompleteMessage(deadline(t), m, nil); err != nil {
+		t.Error(err)
 	}
 	wantCounts(t, s, broker.Counts{})
+}
+
+// What a receiver gives as the reason stays as it is, and nothing stands for what it
+// does not give.
+func TestReasonsAreKeptAsGiven(t *testing.T) {
+	s := start(t, oneQueue)
+	send(t, connect(t, s), "q", "a", "b")
+	conn, err := dialPlain(t, s, "SAS_KEY_VALUE")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	session, err := conn.NewSession(deadline(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	open := func(from string) func() (*amqp.Receiver, *amqp.Message) {
+		r, err := session.NewReceiver(deadline(t), from, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return func() (*amqp.Receiver, *amqp.Message) {
+			m, err := r.Receive(deadline(t), nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return r, m
+		}
+	}
+	next, nextDead := open("q"), open("q/$deadletterqueue")
+	for _, info := range []map[string]any{nil, {"DeadLetterReason": int32(7)}} {
+		r, m := next()
+		if err := r.RejectMessage(deadline(t), m, &amqp.Error{Condition: "com.microsoft:dead-letter", Info: info}); err != nil {
+			t.Fatal(err)
+		}
+		r, m = nextDead()
+		if diff := cmp.Diff(info, m.ApplicationProperties); diff != "" {
+			t.Errorf("properties (-want +got):\n%s", diff)
+		}
+		if err := r.AcceptMessage(deadline(t), m); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
 
 func TestMaxDeliveryCount(t *testing.T) {

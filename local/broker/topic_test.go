@@ -71,7 +71,8 @@ func TestAnActionChangesItsCopy(t *testing.T) {
 	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{
 		subscription("s", broker.Rule{Name: "plain"}, broker.Rule{
 			Name: "marked", SQL: "n = @n", Parameters: map[string]any{"@n": int64(1)},
-			Action: "SET mark = 'x' + sys.MessageId; REMOVE secret; SET sys.Label = 'changed'",
+			Action:           "SET mark = 'x' + sys.MessageId; REMOVE secret; SET sys.Label = 'changed'; SET sys.ScheduledEnqueueTimeUtc = @later",
+			ActionParameters: map[string]any{"@later": time.Now().Add(time.Hour)},
 		}),
 	}}}})
 	client := connect(t, s)
@@ -85,6 +86,9 @@ func TestAnActionChangesItsCopy(t *testing.T) {
 	plain, marked := messages[0], messages[1]
 	if *plain.Subject != "was" || plain.ApplicationProperties["secret"] != true || len(plain.ApplicationProperties) != 2 {
 		t.Errorf("plain copy: %q, %v", *plain.Subject, plain.ApplicationProperties)
+	}
+	if marked.ScheduledEnqueueTime == nil {
+		t.Error("the time that the action has set is not there")
 	}
 	if p := marked.ApplicationProperties; *marked.Subject != "changed" || p["mark"] != "xid" || p["secret"] != nil || p["RuleName"] != "marked" || string(marked.Body) != "a" {
 		t.Errorf("changed copy: %q, %v", *marked.Subject, p)

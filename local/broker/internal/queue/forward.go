@@ -1,6 +1,9 @@
 package queue
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // maxHops is how many queues may pass a message on (service-bus auto-forwarding).
 const maxHops = 4
@@ -37,7 +40,8 @@ func (q *Queue) pass(item Item, kept int64, dead bool) {
 type tooManyHops struct{}
 
 func (tooManyHops) Error() string {
-	return "The message was forwarded more often than the maximum of 4 hops allows."
+	return fmt.Sprintf(
+		"The maximum number of allowed hops when forwarding between queues has been exceeded. This value is set to %d.", maxHops)
 }
 
 // handOn passes a message on, or puts it into the dead-letter queue.
@@ -65,7 +69,7 @@ func (q *Queue) keep(now time.Time, p passing, cause error) {
 		if _, far := cause.(tooManyHops); far {
 			reason = ReasonHops
 		}
-		item.Overlay = overlaid(item.Overlay, map[string]any{PropertyReason: reason, PropertyDescription: cause.Error()})
+		item.Overlay = overlaid(item.Overlay, because(reason, cause.Error()))
 	}
 	q.lastSeq++
 	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})

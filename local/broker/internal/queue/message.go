@@ -65,7 +65,8 @@ type Message struct {
 	Sequence int64
 	// EnqueuedAt is when the queue accepted the message.
 	EnqueuedAt time.Time
-	// ExpiresAt is when an untaken message is dropped; zero means never.
+	// ExpiresAt is when an untaken message is dropped; zero means never. A dead
+	// letter outlives it.
 	ExpiresAt time.Time
 	// DeliveryCount is the number of deliveries that failed so far.
 	DeliveryCount int

@@ -55,10 +55,9 @@ func (m *model) unlock(tok queue.Token) *modelMessage {
 	return msg
 }
 
-func (m *model) bury(msg *modelMessage, reason, description string) {
+func (m *model) bury(msg *modelMessage) {
 	m.remove(msg)
 	msg.inDead, msg.deferred, msg.expires = true, false, time.Time{}
-	msg.set(map[string]any{queue.PropertyReason: reason, queue.PropertyDescription: description})
 	m.dead = append(m.dead, msg)
 	slices.SortFunc(m.dead, func(a, b *modelMessage) int { return int(a.seq - b.seq) })
 }
@@ -72,10 +71,18 @@ func (msg *modelMessage) set(properties map[string]any) {
 	}
 }
 
+func (msg *modelMessage) explain(reason, description string) {
+	msg.set(map[string]any{queue.PropertyReason: reason, queue.PropertyDescription: description})
+}
+
 func (m *model) fail(msg *modelMessage) {
+	if msg.inDead {
+		return
+	}
 	msg.deliveries++
-	if !msg.inDead && msg.deliveries >= maxDeliveries {
-		m.bury(msg, queue.ReasonMaxDeliveryCount, "Message could not be consumed after 3 delivery attempts.")
+	if msg.deliveries >= maxDeliveries {
+		msg.explain(queue.ReasonMaxDeliveryCount, "Message could not be consumed after 3 delivery attempts.")
+		m.bury(msg)
 	}
 }
 
@@ -98,7 +105,8 @@ func (m *model) tick(now time.Time) {
 	}
 	for _, msg := range slices.Clone(m.main) {
 		if msg.locked.IsZero() && !msg.deferred && !msg.expires.IsZero() && !msg.expires.After(now) {
-			m.bury(msg, queue.ReasonExpired, "The message expired and was dead lettered.")
+			msg.explain(queue.ReasonExpired, "The message expired and was dead lettered.")
+			m.bury(msg)
 		}
 	}
 }
@@ -347,7 +355,7 @@ func (r *run) settle(q *queue.Queue, dead bool) {
 	switch r.rng.IntN(6) {
 	case 4:
 		err = q.Defer(r.now, tok, properties)
-		apply = func() { r.model.unlock(tok).set(properties); msg.deferred = true }
+		apply = func() { r.model.unlock(tok).set(properties); msg.deferred = true; r.model.fail(msg) }
 	case 0:
 		err = q.Complete(r.now, tok)
 		apply = func() { r.model.remove(r.model.unlock(tok)) }
@@ -361,8 +369,9 @@ func (r *run) settle(q *queue.Queue, dead bool) {
 		if dead {
 			return
 		}
-		err = q.DeadLetter(r.now, tok, "reason", "text", properties)
-		apply = func() { r.model.unlock(tok).set(properties); r.model.bury(msg, "reason", "text") }
+		properties[queue.PropertyReason] = "given"
+		err = q.DeadLetter(r.now, tok, properties)
+		apply = func() { r.model.unlock(tok).set(properties); r.model.bury(msg) }
 	default:
 		_, err = q.Renew(r.now, tok)
 		apply = func() { msg.locked = r.now.Add(lockFor) }

@@ -94,8 +94,18 @@ func TestSettlements(t *testing.T) {
 		{"release does not count", func(q *queue.Queue, now time.Time, tok queue.Token) error {
 			return q.Release(now, tok)
 		}, []string{"a", "b"}, nil, 0},
+		{"defer counts and sets aside", func(q *queue.Queue, now time.Time, tok queue.Token) error {
+			if err := q.Defer(now, tok, nil); err != nil {
+				return err
+			}
+			back, err := q.TakeDeferred(now, queue.PeekLock, "", 1)
+			if err != nil || back[0].DeliveryCount != 1 {
+				return fmt.Errorf("take deferred = %v, %w", back, err)
+			}
+			return q.DeadLetter(now, back[0].Token, nil)
+		}, []string{"b"}, []string{"a"}, 0},
 		{"dead-letter moves", func(q *queue.Queue, now time.Time, tok queue.Token) error {
-			return q.DeadLetter(now, tok, "r", "d", nil)
+			return q.DeadLetter(now, tok, nil)
 		}, []string{"b"}, []string{"a"}, 0},
 		{"lock expiry counts", func(q *queue.Queue, now time.Time, tok queue.Token) error {
 			q.Expire(now.Add(lockFor))
@@ -159,10 +169,25 @@ func TestMaxDeliveryCount(t *testing.T) {
 	}
 }
 
+// A message that is deferred at its last delivery is dead-lettered.
+func TestDeferralIsADelivery(t *testing.T) {
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: 1})
+	enqueue(t, q, item("a"))
+	if err := q.Defer(start, take(t, q, start).Token, nil); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(queue.Counts{DeadLettered: 1}, q.Counts(start)); diff != "" {
+		t.Errorf("counts (-want +got):\n%s", diff)
+	}
+	if d := take(t, q.DeadLetters(), start); d.Overlay[queue.PropertyReason] != queue.ReasonMaxDeliveryCount {
+		t.Errorf("properties %v", d.Overlay)
+	}
+}
+
 func TestDeadLetterQueueKeepsItsMessages(t *testing.T) {
 	q := newQueue()
 	enqueue(t, q, item("a"))
-	if err := q.DeadLetter(start, take(t, q, start).Token, "r", "d", nil); err != nil {
+	if err := q.DeadLetter(start, take(t, q, start).Token, nil); err != nil {
 		t.Fatal(err)
 	}
 	dead := q.DeadLetters()
@@ -172,7 +197,10 @@ func TestDeadLetterQueueKeepsItsMessages(t *testing.T) {
 		}
 	}
 	d := take(t, dead, start)
-	if err := dead.DeadLetter(start, d.Token, "r", "d", nil); !errors.Is(err, queue.ErrDeadLetterQueue) {
+	if d.DeliveryCount != 0 {
+		t.Errorf("delivery count of a dead letter = %d, want that of the message", d.DeliveryCount)
+	}
+	if err := dead.DeadLetter(start, d.Token, nil); !errors.Is(err, queue.ErrDeadLetterQueue) {
 		t.Errorf("dead-lettering a dead letter = %v, want ErrDeadLetterQueue", err)
 	}
 	if err := dead.Complete(start, d.Token); err != nil {

@@ -385,9 +385,9 @@ func (r *sessionRun) settle(h *holder) {
 	case 0:
 		err, apply = r.queue.Abandon(r.now, tok, nil), func() { r.m.fail(r.m.unlock(tok)) }
 	case 1:
-		err, apply = r.queue.Defer(r.now, tok, nil), func() { r.m.unlock(tok).deferred = true }
+		err, apply = r.queue.Defer(r.now, tok, nil), func() { r.m.unlock(tok).deferred = true; r.m.fail(msg) }
 	case 2:
-		err, apply = r.queue.DeadLetter(r.now, tok, "reason", "text", nil), func() { r.m.bury(r.m.unlock(tok), "reason", "text") }
+		err, apply = r.queue.DeadLetter(r.now, tok, nil), func() { r.m.bury(r.m.unlock(tok)) }
 	default:
 		err, apply = r.queue.Complete(r.now, tok), func() { r.m.remove(r.m.unlock(tok)) }
 	}

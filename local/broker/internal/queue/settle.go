@@ -23,11 +23,12 @@ func (q *Queue) Release(now time.Time, t Token) error {
 }
 
 // Defer puts a locked message aside until it is asked for by its sequence number,
-// and sets properties on it. The error is nil or ErrLockLost.
+// and sets properties on it. It counts as a failed delivery, and may be the last one
+// (the clients' tests of the service). The error is nil or ErrLockLost.
 func (q *Queue) Defer(now time.Time, t Token, properties map[string]any) error {
 	return q.settle(now, t, properties, func(e *entry) {
 		e.deferred, e.changed = true, true
-		q.giveBack(e, now)
+		q.fail(e, now)
 	})
 }
 
@@ -47,14 +48,14 @@ func (q *Queue) settle(now time.Time, t Token, properties map[string]any, do fun
 	return nil
 }
 
-// DeadLetter moves a locked message to the dead-letter queue, with reason and
-// description as its properties besides those given. The error is nil,
-// ErrLockLost or ErrDeadLetterQueue.
-func (q *Queue) DeadLetter(now time.Time, t Token, reason, description string, properties map[string]any) error {
+// DeadLetter moves a locked message to the dead-letter queue and sets properties on
+// it, PropertyReason and PropertyDescription among them if the receiver gives any.
+// The error is nil, ErrLockLost or ErrDeadLetterQueue.
+func (q *Queue) DeadLetter(now time.Time, t Token, properties map[string]any) error {
 	if q.dead == nil {
 		return q.refuseDeadLetter(now, t)
 	}
-	return q.settle(now, t, properties, func(e *entry) { q.bury(e, now, reason, description) })
+	return q.settle(now, t, properties, func(e *entry) { q.bury(e, now) })
 }
 
 // refuseDeadLetter tells why a message of a dead-letter queue can't be
@@ -86,23 +87,39 @@ func (q *Queue) Renew(now time.Time, t Token) (time.Time, error) {
 }
 
 // fail counts a failed delivery of an unlocked entry and gives it back, or
-// buries it if that was its last. A dead-letter queue never buries.
+// buries it if that was its last. A dead-letter queue neither counts nor buries: a
+// dead letter keeps the count that it came with.
 func (q *Queue) fail(e *entry, now time.Time) {
+	if q.dead == nil {
+		q.giveBack(e, now)
+		return
+	}
 	e.deliveries++
 	e.changed = true
-	if q.dead != nil && int(e.deliveries) >= q.config.MaxDeliveryCount {
-		q.bury(e, now, ReasonMaxDeliveryCount, fmt.Sprintf(
+	if int(e.deliveries) >= q.config.MaxDeliveryCount {
+		e.explain(ReasonMaxDeliveryCount, fmt.Sprintf(
 			"Message could not be consumed after %d delivery attempts.", q.config.MaxDeliveryCount))
+		q.bury(e, now)
 		return
 	}
 	q.giveBack(e, now)
+}
+
+// explain sets why the queue dead-letters an entry.
+func (e *entry) explain(reason, description string) {
+	e.overlay = overlaid(e.overlay, because(reason, description))
+}
+
+// because are the properties that say why a message was dead-lettered.
+func because(reason, description string) map[string]any {
+	return map[string]any{PropertyReason: reason, PropertyDescription: description}
 }
 
 // giveBack makes an unlocked entry active again, in its old place, unless its
 // time to live is over. A deferred one is deferred again: those outlive their
 // time.
 func (q *Queue) giveBack(e *entry, now time.Time) {
-	if !e.deferred && e.expired(now) {
+	if !e.deferred && q.expires(e) && e.expired(now) {
 		q.drop(e, now)
 		return
 	}
@@ -121,10 +138,14 @@ func (q *Queue) giveBack(e *entry, now time.Time) {
 	} else {
 		q.returned.push(e)
 	}
-	if !e.expiresAt.IsZero() {
+	if q.expires(e) {
 		q.expiring.push(e)
 	}
 }
+
+// expires tells whether an entry has an end that counts: that of a dead letter is
+// only told to receivers.
+func (q *Queue) expires(e *entry) bool { return q.dead != nil && !e.expiresAt.IsZero() }
 
 // Bury puts a message that never joined the queue into its dead-letter queue.
 func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
@@ -136,20 +157,17 @@ func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
 		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
 		payload: item.Payload, overlay: item.Overlay,
 	}
+	e.explain(reason, description)
 	q.index.insert(e)
-	q.bury(e, now, reason, description)
+	q.bury(e, now)
 }
 
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
-func (q *Queue) bury(e *entry, now time.Time, reason, description string) {
+func (q *Queue) bury(e *entry, now time.Time) {
 	e.payload = q.payload(e)
 	q.unlist(e)
-	e.expiresAt, e.deferred = time.Time{}, false
-	e.overlay = overlaid(e.overlay, map[string]any{
-		PropertyReason:      reason,
-		PropertyDescription: description,
-	})
+	e.deferred = false
 	if q.config.ForwardDead != nil {
 		q.pass(Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, e.seq, true)
 		return

@@ -200,7 +200,7 @@ func (q *Queue) restore(m SavedMessage) {
 		e.state = stateWaiting
 		q.returned.push(e)
 	}
-	if !e.expiresAt.IsZero() {
+	if q.expires(e) {
 		q.expiring.push(e)
 	}
 }

@@ -90,7 +90,7 @@ type queueDescription struct {
 	SizeInBytes                         *int64        `xml:"SizeInBytes"`
 	MessageCount                        *int          `xml:"MessageCount"`
 	IsAnonymousAccessible               *bool         `xml:"IsAnonymousAccessible"`
-	AuthorizationRules                  *rights       `xml:"AuthorizationRules"`
+	AuthorizationRules                  *atomRights   `xml:"AuthorizationRules"`
 	Status                              *string       `xml:"Status"`
 	ForwardTo                           *string       `xml:"ForwardTo"`
 	UserMetadata                        *string       `xml:"UserMetadata"`
@@ -105,10 +105,6 @@ type queueDescription struct {
 	ForwardDeadLetteredMessagesTo       *string       `xml:"ForwardDeadLetteredMessagesTo"`
 	EnableExpress                       *bool         `xml:"EnableExpress"`
 	MaxMessageSizeInKilobytes           *int64        `xml:"MaxMessageSizeInKilobytes"`
-}
-
-type rights struct {
-	Rules []struct{} `xml:"AuthorizationRule"`
 }
 
 type countDetails struct {

@@ -150,15 +150,13 @@ func TestAdminClientListsQueues(t *testing.T) {
 func TestWhatAQueueCanNotBeIsRefused(t *testing.T) {
 	client := administer(t, start(t, oneQueue))
 	for name, p := range map[string]admin.QueueProperties{
-		"lock":        {LockDuration: to.Ptr("PT6M")},
-		"text":        {LockDuration: to.Ptr("a minute")},
-		"partitioned": {EnablePartitioning: to.Ptr(true)},
-		"idle":        {AutoDeleteOnIdle: to.Ptr("PT1M")},
-		"count":       {MaxDeliveryCount: to.Ptr[int32](0)},
-		"size":        {MaxSizeInMegabytes: to.Ptr[int32](81921)},
-		"message":     {MaxMessageSizeInKilobytes: to.Ptr[int64](1025)},
-		"status":      {Status: to.Ptr(admin.EntityStatus("Renaming"))},
-		"rights":      {AuthorizationRules: []admin.AuthorizationRule{{KeyName: to.Ptr("k"), AccessRights: []admin.AccessRight{admin.AccessRightSend}}}},
+		"lock":    {LockDuration: to.Ptr("PT6M")},
+		"text":    {LockDuration: to.Ptr("a minute")},
+		"idle":    {AutoDeleteOnIdle: to.Ptr("PT1M")},
+		"count":   {MaxDeliveryCount: to.Ptr[int32](0)},
+		"size":    {MaxSizeInMegabytes: to.Ptr[int32](81921)},
+		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](1025)},
+		"status":  {Status: to.Ptr(admin.EntityStatus("Renaming"))},
 	} {
 		_, err := client.CreateQueue(deadline(t), name, &admin.CreateQueueOptions{Properties: &p})
 		wantStatus(t, err, http.StatusBadRequest)

@@ -53,10 +53,24 @@ func (f *atomFaults) refuseFlag(field string, asked *bool) {
 	}
 }
 
-func (f *atomFaults) refuseRights(r *rights) {
-	if r != nil && len(r.Rules) > 0 {
-		f.add("AuthorizationRules: not supported by this broker; its keys are set at its start")
+// partitions is how many times the size that was asked for a partitioned entity has.
+const partitions = 16
+
+// entitySize reads how much an entity may hold. Each partition of one that is made
+// has the size that is asked for, and what is shown later is the sum.
+func (f *atomFaults) entitySize(given *int, partitioned, update bool, to *int) {
+	f.positive("MaxSizeInMegabytes", given, to)
+	if !partitioned || update && given != nil {
+		return
 	}
+	if *to == 0 {
+		*to = defaultMaxSize
+	}
+	if *to > largestMaxSize/partitions {
+		f.add("MaxSizeInMegabytes: must be at most %d with EnablePartitioning", largestMaxSize/partitions)
+		return
+	}
+	*to *= partitions
 }
 
 // messageSize reads the size of the largest message. The broker's own, in bytes, is
@@ -81,6 +95,19 @@ func set[T any](to *T, from *T) {
 func setNot(to *bool, from *bool) {
 	if from != nil {
 		*to = !*from
+	}
+}
+
+// takeAddress reads the name of an entity, or its address. Service Bus shows the
+// scheme and the host of an address in lower case, whatever they were given as.
+func takeAddress(to *string, from *string) {
+	if from == nil {
+		return
+	}
+	*to = *from
+	if u, err := url.Parse(*from); err == nil && u.Scheme != "" && u.Host != "" {
+		u.Host = strings.ToLower(u.Host)
+		*to = u.String()
 	}
 }
 

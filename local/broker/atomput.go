@@ -67,10 +67,10 @@ func (s *Server) describeAnew(path *atomPath, c atomContent, update bool) error 
 	case path.subscription != "":
 		return s.storeSubscription(*path, c.Subscription, update)
 	case c.Queue != nil:
-		q, err := c.Queue.take(path.entity, s.options.MaxMessageSize)
+		q, err := c.Queue.take(path.entity, s.options.MaxMessageSize, update)
 		return storeBy(err, q, update, s.CreateQueue, s.UpdateQueue)
 	case c.Topic != nil:
-		t, err := c.Topic.take(path.entity, s.options.MaxMessageSize)
+		t, err := c.Topic.take(path.entity, s.options.MaxMessageSize, update)
 		return storeBy(err, t, update, s.CreateTopic, s.UpdateTopic)
 	}
 	return errors.New("the entry holds no QueueDescription and no TopicDescription")

@@ -2,7 +2,7 @@ package broker
 
 // take reads a description that somebody sent into a queue. Everything that is
 // asked for and not there is a fault: nothing is silently done otherwise.
-func (d *queueDescription) take(name string, limit int) (Queue, error) {
+func (d *queueDescription) take(name string, limit int, update bool) (Queue, error) {
 	q := Queue{Name: name}
 	var f atomFaults
 	f.span("LockDuration", d.LockDuration, &q.LockDuration)
@@ -14,16 +14,16 @@ func (d *queueDescription) take(name string, limit int) (Queue, error) {
 	set(&q.DeadLetteringOnMessageExpiration, d.DeadLetteringOnMessageExpiration)
 	set(&q.UserMetadata, d.UserMetadata)
 	set((*string)(&q.Status), d.Status)
-	set(&q.ForwardTo, d.ForwardTo)
-	set(&q.ForwardDeadLetteredMessagesTo, d.ForwardDeadLetteredMessagesTo)
+	takeAddress(&q.ForwardTo, d.ForwardTo)
+	takeAddress(&q.ForwardDeadLetteredMessagesTo, d.ForwardDeadLetteredMessagesTo)
 	f.positive("MaxDeliveryCount", d.MaxDeliveryCount, &q.MaxDeliveryCount)
-	f.positive("MaxSizeInMegabytes", d.MaxSizeInMegabytes, &q.MaxSizeInMegabytes)
+	set(&q.EnablePartitioning, d.EnablePartitioning)
+	set(&q.EnableExpress, d.EnableExpress)
+	q.AuthorizationRules = d.AuthorizationRules.take(&f)
+	f.entitySize(d.MaxSizeInMegabytes, q.EnablePartitioning, update, &q.MaxSizeInMegabytes)
 	setNot(&q.NoBatchedOperations, d.EnableBatchedOperations)
 	setNot(&q.NoOrdering, d.SupportOrdering)
-	f.refuseFlag("EnablePartitioning", d.EnablePartitioning)
-	f.refuseFlag("EnableExpress", d.EnableExpress)
 	f.refuseFlag("IsAnonymousAccessible", d.IsAnonymousAccessible)
-	f.refuseRights(d.AuthorizationRules)
 	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &q.MaxMessageSizeInKilobytes)
 	return q, f.join()
 }
@@ -43,12 +43,12 @@ func (s *Server) describeQueue(e *entity) *queueDescription {
 		DeadLetteringOnMessageExpiration:    &q.DeadLetteringOnMessageExpiration,
 		DuplicateDetectionHistoryTimeWindow: shown(formatDuration(q.DuplicateDetectionHistoryTimeWindow)),
 		MaxDeliveryCount:                    &q.MaxDeliveryCount, EnableBatchedOperations: shown(!q.NoBatchedOperations),
-		SizeInBytes: &size, MessageCount: &total, IsAnonymousAccessible: shown(false), AuthorizationRules: &rights{},
+		SizeInBytes: &size, MessageCount: &total, IsAnonymousAccessible: shown(false), AuthorizationRules: showRights(q.AuthorizationRules),
 		Status: shown(string(q.Status)), ForwardTo: shownText(q.ForwardTo), UserMetadata: shownText(q.UserMetadata),
 		CreatedAt: atomTime(e.created), UpdatedAt: atomTime(e.updatedAt()), AccessedAt: accessTime(e.accessedAt()),
 		SupportOrdering: shown(!q.NoOrdering), CountDetails: counts, AutoDeleteOnIdle: shown(formatDuration(q.AutoDeleteOnIdle)),
-		EnablePartitioning: shown(false), EntityAvailabilityStatus: available,
-		ForwardDeadLetteredMessagesTo: shownText(q.ForwardDeadLetteredMessagesTo), EnableExpress: shown(false),
+		EnablePartitioning: &q.EnablePartitioning, EntityAvailabilityStatus: available,
+		ForwardDeadLetteredMessagesTo: shownText(q.ForwardDeadLetteredMessagesTo), EnableExpress: &q.EnableExpress,
 		MaxMessageSizeInKilobytes: &kilobytes,
 	}
 }

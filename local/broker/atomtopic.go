@@ -14,7 +14,7 @@ type topicDescription struct {
 	SizeInBytes                         *int64        `xml:"SizeInBytes"`
 	FilteringMessagesBeforePublishing   *bool         `xml:"FilteringMessagesBeforePublishing"`
 	IsAnonymousAccessible               *bool         `xml:"IsAnonymousAccessible"`
-	AuthorizationRules                  *rights       `xml:"AuthorizationRules"`
+	AuthorizationRules                  *atomRights   `xml:"AuthorizationRules"`
 	Status                              *string       `xml:"Status"`
 	UserMetadata                        *string       `xml:"UserMetadata"`
 	CreatedAt                           string        `xml:"CreatedAt,omitempty"`
@@ -34,7 +34,7 @@ type topicDescription struct {
 }
 
 // take reads a description that somebody sent into a topic, as that of a queue is.
-func (d *topicDescription) take(name string, limit int) (Topic, error) {
+func (d *topicDescription) take(name string, limit int, update bool) (Topic, error) {
 	t := Topic{Name: name}
 	var f atomFaults
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &t.DefaultMessageTimeToLive)
@@ -43,15 +43,15 @@ func (d *topicDescription) take(name string, limit int) (Topic, error) {
 	set(&t.RequiresDuplicateDetection, d.RequiresDuplicateDetection)
 	set(&t.UserMetadata, d.UserMetadata)
 	set((*string)(&t.Status), d.Status)
-	f.positive("MaxSizeInMegabytes", d.MaxSizeInMegabytes, &t.MaxSizeInMegabytes)
+	set(&t.EnablePartitioning, d.EnablePartitioning)
+	set(&t.EnableExpress, d.EnableExpress)
+	t.AuthorizationRules = d.AuthorizationRules.take(&f)
+	f.entitySize(d.MaxSizeInMegabytes, t.EnablePartitioning, update, &t.MaxSizeInMegabytes)
 	setNot(&t.NoBatchedOperations, d.EnableBatchedOperations)
 	setNot(&t.NoOrdering, d.SupportOrdering)
 	f.refuseFlag("FilteringMessagesBeforePublishing", d.FilteringMessagesBeforePublishing)
 	f.refuseFlag("IsAnonymousAccessible", d.IsAnonymousAccessible)
-	f.refuseFlag("EnablePartitioning", d.EnablePartitioning)
 	f.refuseFlag("EnableSubscriptionPartitioning", d.EnableSubscriptionPartitioning)
-	f.refuseFlag("EnableExpress", d.EnableExpress)
-	f.refuseRights(d.AuthorizationRules)
 	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &t.MaxMessageSizeInKilobytes)
 	return t, f.join()
 }
@@ -69,12 +69,12 @@ func (s *Server) describeTopic(e *entity) *topicDescription {
 		RequiresDuplicateDetection:          &q.RequiresDuplicateDetection,
 		DuplicateDetectionHistoryTimeWindow: shown(formatDuration(q.DuplicateDetectionHistoryTimeWindow)),
 		EnableBatchedOperations:             shown(!q.NoBatchedOperations), SizeInBytes: &size,
-		FilteringMessagesBeforePublishing: shown(false), IsAnonymousAccessible: shown(false), AuthorizationRules: &rights{},
+		FilteringMessagesBeforePublishing: shown(false), IsAnonymousAccessible: shown(false), AuthorizationRules: showRights(q.AuthorizationRules),
 		Status: shown(string(q.Status)), UserMetadata: shownText(q.UserMetadata),
 		CreatedAt: atomTime(e.created), UpdatedAt: atomTime(e.updatedAt()), AccessedAt: accessTime(e.accessedAt()),
 		SupportOrdering: shown(!q.NoOrdering), CountDetails: counts, SubscriptionCount: &count,
-		AutoDeleteOnIdle: shown(formatDuration(q.AutoDeleteOnIdle)), EnablePartitioning: shown(false), EntityAvailabilityStatus: available,
-		EnableSubscriptionPartitioning: shown(false), EnableExpress: shown(false), MaxMessageSizeInKilobytes: &kilobytes,
+		AutoDeleteOnIdle: shown(formatDuration(q.AutoDeleteOnIdle)), EnablePartitioning: &q.EnablePartitioning, EntityAvailabilityStatus: available,
+		EnableSubscriptionPartitioning: shown(false), EnableExpress: &q.EnableExpress, MaxMessageSizeInKilobytes: &kilobytes,
 		SQLFilterCount: &sql, CorrelationFilterCount: &correlation,
 	}
 }

@@ -190,14 +190,12 @@ func TestAdminClientListsTopicsByPages(t *testing.T) {
 func TestWhatATopicCanNotBeIsRefused(t *testing.T) {
 	client := administer(t, start(t, oneQueue))
 	for name, p := range map[string]admin.TopicProperties{
-		"partitioned": {EnablePartitioning: to.Ptr(true)},
-		"idle":        {AutoDeleteOnIdle: to.Ptr("PT1M")},
-		"text":        {DefaultMessageTimeToLive: to.Ptr("a minute")},
-		"window":      {RequiresDuplicateDetection: to.Ptr(true), DuplicateDetectionHistoryTimeWindow: to.Ptr("PT1S")},
-		"size":        {MaxSizeInMegabytes: to.Ptr[int32](0)},
-		"message":     {MaxMessageSizeInKilobytes: to.Ptr[int64](102400)},
-		"status":      {Status: to.Ptr(admin.EntityStatus("Renaming"))},
-		"rights":      {AuthorizationRules: []admin.AuthorizationRule{{KeyName: to.Ptr("k"), AccessRights: []admin.AccessRight{admin.AccessRightSend}}}},
+		"idle":    {AutoDeleteOnIdle: to.Ptr("PT1M")},
+		"text":    {DefaultMessageTimeToLive: to.Ptr("a minute")},
+		"window":  {RequiresDuplicateDetection: to.Ptr(true), DuplicateDetectionHistoryTimeWindow: to.Ptr("PT1S")},
+		"size":    {MaxSizeInMegabytes: to.Ptr[int32](0)},
+		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](102400)},
+		"status":  {Status: to.Ptr(admin.EntityStatus("Renaming"))},
 	} {
 		_, err := client.CreateTopic(deadline(t), name, &admin.CreateTopicOptions{Properties: &p})
 		wantStatus(t, err, http.StatusBadRequest)

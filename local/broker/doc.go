@@ -43,9 +43,9 @@
 // list, change and delete queues, topics, subscriptions and rules. What is shown of
 // an entity may be put back and changes nothing.
 //
-// There are no transactions, partitions and authorization rules of single entities.
-// Who asks for them is told so by an AMQP error or a status; nothing is silently
-// done otherwise. Messages live in memory and end with the Server, unless
+// There are no transactions. Who asks for them is told so by an AMQP error; nothing is
+// silently done otherwise. What is made with partitions has the manners of Service
+// Bus's, on one machine. Messages live in memory and end with the Server, unless
 // Options.Data names a folder to keep them in (internal/store): then what was
 // answered is on disk. Server.Inject has faults happen on demand.
 //

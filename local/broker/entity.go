@@ -3,6 +3,7 @@ package broker
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"sync"
 	"time"
 
@@ -58,6 +59,7 @@ type entity struct {
 // newEntity describes an entity, which has no queue yet.
 func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
+	q.AuthorizationRules = settleRules(q.AuthorizationRules, q.AuthorizationRules, now)
 	return &entity{
 		kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q,
 		alarm: make(chan struct{}, 1), links: make(map[*link]bool),
@@ -73,6 +75,7 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		TimeToLive:        q.DefaultMessageTimeToLive,
 		Sessions:          q.RequiresSession,
 		DuplicateWindow:   q.duplicateWindow(),
+		Partitioned:       q.EnablePartitioning,
 		Forward:           s.forwardTo(q.ForwardTo),
 		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo),
 		Alarm:             func() { signal(e.alarm) },
@@ -109,7 +112,8 @@ func (e *entity) update(s *Server, q Queue) []error {
 	defer e.changing.Unlock()
 	old := e.described()
 	q.Name = old.Name
-	if q == old {
+	q.AuthorizationRules = settleRules(q.AuthorizationRules, old.AuthorizationRules, s.options.Now())
+	if reflect.DeepEqual(q, old) {
 		return nil
 	}
 	var faults []error
@@ -119,6 +123,7 @@ func (e *entity) update(s *Server, q Queue) []error {
 	}{
 		{q.RequiresSession != old.RequiresSession, "RequiresSession"},
 		{q.RequiresDuplicateDetection != old.RequiresDuplicateDetection, "RequiresDuplicateDetection"},
+		{q.EnablePartitioning != old.EnablePartitioning, "EnablePartitioning"},
 		{q.RequiresDuplicateDetection && q.duplicateWindow() != old.duplicateWindow(), "DuplicateDetectionHistoryTimeWindow"},
 	} {
 		if fixed.changed {

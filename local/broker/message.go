@@ -18,6 +18,7 @@ const (
 	annotationEnqueuedTime   = "x-opt-enqueued-time"
 	annotationLockedUntil    = "x-opt-locked-until"
 	annotationMessageState   = "x-opt-message-state"
+	annotationPartitionKey   = "x-opt-partition-key"
 	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
 	annotationSequenceNumber = "x-opt-sequence-number"
 	annotationLockToken      = "x-opt-lock-token"
@@ -147,7 +148,10 @@ func newItem(payload []byte) (queue.Item, error) {
 		item.MessageID = fmt.Sprint(properties.MessageID)
 	}
 	if properties.GroupID.Set {
-		item.Session = &properties.GroupID.Value
+		item.Session, item.PartitionKey = &properties.GroupID.Value, properties.GroupID.Value
+	}
+	if key, ok := annotations.Get(annotationPartitionKey); ok && key != nil {
+		item.PartitionKey = fmt.Sprint(key)
 	}
 	return item, nil
 }

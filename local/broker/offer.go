@@ -76,7 +76,7 @@ func systemValues(p wire.Properties, annotations wire.Map, item queue.Item, now 
 		values["TimeToLive"] = item.TimeToLive
 	}
 	for name, annotation := range map[string]string{
-		"PartitionKey": "x-opt-partition-key", "ViaPartitionKey": "x-opt-via-partition-key", "ScheduledEnqueueTimeUtc": annotationScheduledTime,
+		"PartitionKey": annotationPartitionKey, "ViaPartitionKey": "x-opt-via-partition-key", "ScheduledEnqueueTimeUtc": annotationScheduledTime,
 	} {
 		if v, ok := annotations.Get(annotation); ok {
 			values[name] = v
@@ -147,7 +147,7 @@ func (o *offer) apply(system map[string]any) (*wire.Properties, *wire.Header, wi
 			span, _ := v.(time.Duration)
 			header.TTL = wire.Optional[uint32]{Value: uint32(min(span.Milliseconds(), 1<<32-1)), Set: span > 0}
 		case "PartitionKey":
-			annotations = append(annotations, wire.Pair{Key: wire.Symbol("x-opt-partition-key"), Value: v})
+			annotations = append(annotations, wire.Pair{Key: wire.Symbol(annotationPartitionKey), Value: v})
 		case "ViaPartitionKey":
 			annotations = append(annotations, wire.Pair{Key: wire.Symbol("x-opt-via-partition-key"), Value: v})
 		case "ScheduledEnqueueTimeUtc":

@@ -112,10 +112,16 @@ type Queue struct {
 	// MaxMessageSizeInKilobytes is the largest message, and the largest batch, in
 	// KiB; 0 means that of the Options, which is the most.
 	MaxMessageSizeInKilobytes int
+	// EnablePartitioning makes duplicates be told by message id and partition key (or
+	// session) together. There are no partitions apart from that. It can't change.
+	EnablePartitioning bool
+	// AuthorizationRules are shared access keys for this queue, beside those of the
+	// Options.
+	AuthorizationRules []AuthorizationRule
 	// NoBatchedOperations and NoOrdering are EnableBatchedOperations and
-	// SupportOrdering of the management API the other way round. They change
-	// nothing here and are kept for whoever asks.
-	NoBatchedOperations, NoOrdering bool
+	// SupportOrdering of the management API the other way round. They and
+	// EnableExpress change nothing here and are kept for whoever asks.
+	NoBatchedOperations, NoOrdering, EnableExpress bool
 	// UserMetadata is kept for whoever asks; it has at most 1024 characters.
 	UserMetadata string
 }
@@ -248,6 +254,9 @@ func (q Queue) validate(k kind) []error {
 	}
 	if n := utf8.RuneCountInString(q.UserMetadata); n > maxUserMetadata {
 		fault("UserMetadata has %d characters: the most is %d", n, maxUserMetadata)
+	}
+	for _, err := range validateRules(q.AuthorizationRules) {
+		fault("%w", err)
 	}
 	if w := q.DuplicateDetectionHistoryTimeWindow; w < minDuplicateWindow || w > maxDuplicateWindow {
 		fault("DuplicateDetectionHistoryTimeWindow %v: must be %v to %v", w, minDuplicateWindow, maxDuplicateWindow)

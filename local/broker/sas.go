@@ -57,8 +57,8 @@ func (s *Server) checkToken(token, audience string) (grant, error) {
 	if err != nil {
 		return grant{}, errTokenMalformed
 	}
-	key := s.key(keyName)
-	if !key.signed(raw["sr"]+"\n"+raw["se"], raw["sig"]) {
+	key := signer(s.keys(keyName, parseAddress(audience)), raw["sr"]+"\n"+raw["se"], raw["sig"])
+	if key == nil {
 		return grant{}, errTokenSignature
 	}
 	expires := time.Unix(seconds, 0)
@@ -71,18 +71,19 @@ func (s *Server) checkToken(token, audience string) (grant, error) {
 	return grant{rights: key.Rights, expires: expires}, nil
 }
 
-// signed tells whether text was signed with the key, which may be nil.
-func (k *Key) signed(text, signature string) bool {
+// signer returns the one of the keys that text was signed with, nil for none.
+func signer(keys []Key, text, signature string) *Key {
 	given, err := url.QueryUnescape(signature)
 	if err != nil {
-		return false
+		return nil
 	}
-	var value string
-	if k != nil {
-		value = k.Value
+	for i := range keys {
+		mac := hmac.New(sha256.New, []byte(keys[i].Value))
+		mac.Write([]byte(text))
+		want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
+		if hmac.Equal([]byte(given), []byte(want)) {
+			return &keys[i]
+		}
 	}
-	mac := hmac.New(sha256.New, []byte(value))
-	mac.Write([]byte(text))
-	want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
-	return hmac.Equal([]byte(given), []byte(want)) && k != nil
+	return nil
 }

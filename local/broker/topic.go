@@ -26,7 +26,10 @@ type Topic struct {
 	AutoDeleteOnIdle                    time.Duration
 	MaxSizeInMegabytes                  int
 	MaxMessageSizeInKilobytes           int
+	EnablePartitioning                  bool
+	AuthorizationRules                  []AuthorizationRule
 	NoBatchedOperations, NoOrdering     bool
+	EnableExpress                       bool
 	UserMetadata                        string
 	// Subscriptions are those that exist from the beginning.
 	Subscriptions []Subscription
@@ -102,7 +105,8 @@ func (t Topic) queue() Queue {
 		Name: t.Name, DefaultMessageTimeToLive: t.DefaultMessageTimeToLive, RequiresDuplicateDetection: t.RequiresDuplicateDetection,
 		DuplicateDetectionHistoryTimeWindow: t.DuplicateDetectionHistoryTimeWindow, Status: t.Status, UserMetadata: t.UserMetadata,
 		AutoDeleteOnIdle: t.AutoDeleteOnIdle, MaxSizeInMegabytes: t.MaxSizeInMegabytes, MaxMessageSizeInKilobytes: t.MaxMessageSizeInKilobytes,
-		NoBatchedOperations: t.NoBatchedOperations, NoOrdering: t.NoOrdering,
+		NoBatchedOperations: t.NoBatchedOperations, NoOrdering: t.NoOrdering, EnableExpress: t.EnableExpress,
+		EnablePartitioning: t.EnablePartitioning, AuthorizationRules: t.AuthorizationRules,
 	}
 }
 

@@ -49,6 +49,8 @@ type Item struct {
 	EnqueueAt time.Time
 	// MessageID is what duplicates are told by; empty for a message that is none.
 	MessageID string
+	// PartitionKey is looked at by a partitioned queue.
+	PartitionKey string
 	// Overlay holds properties to be laid over those of the payload.
 	Overlay map[string]any
 	// Hops is how many queues have passed the message on.

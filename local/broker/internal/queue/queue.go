@@ -60,6 +60,8 @@ type Config struct {
 	// DuplicateWindow is how long message ids are remembered: a message with one
 	// of them is taken for a duplicate and dropped. 0 means not at all.
 	DuplicateWindow time.Duration
+	// Partitioned takes for a duplicate only what has the same partition key too.
+	Partitioned bool
 	// Forward, when set, takes every message as it joins the queue, which then
 	// keeps none; ForwardDead takes every message that is dead-lettered. A message
 	// that is not taken is dead-lettered here, with the error as the description.
@@ -163,7 +165,7 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	for _, item := range items {
 		q.lastSeq++
 		switch {
-		case q.repeats(item.MessageID, now):
+		case q.repeats(q.identity(item), now):
 		case item.EnqueueAt.After(now):
 			q.schedule(q.lastSeq, item)
 		default:
@@ -172,6 +174,14 @@ func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	}
 	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 	return first, nil
+}
+
+// identity is what duplicates of an item are told by; empty where it has no id.
+func (q *Queue) identity(i Item) string {
+	if !q.config.Partitioned || i.MessageID == "" {
+		return i.MessageID
+	}
+	return i.MessageID + "\x00" + i.PartitionKey
 }
 
 // repeats tells whether a message id is a duplicate, and remembers it.

@@ -34,7 +34,7 @@ type subscriptionDescription struct {
 // take reads a description that somebody sent into a subscription, as that of a
 // queue is.
 func (d *subscriptionDescription) take(name string) (Subscription, error) {
-	sub := Subscription{Name: name}
+	sub := Subscription{Name: name, DeadLetteringOnFilterEvaluationExceptions: true} // as in Service Bus, unless said otherwise
 	var f atomFaults
 	f.span("LockDuration", d.LockDuration, &sub.LockDuration)
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &sub.DefaultMessageTimeToLive)

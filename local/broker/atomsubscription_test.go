@@ -83,7 +83,7 @@ func TestANewSubscriptionHasTheDefaultsOfServiceBus(t *testing.T) {
 	}
 	want := admin.SubscriptionProperties{
 		LockDuration: to.Ptr("PT1M"), RequiresSession: to.Ptr(false), DefaultMessageTimeToLive: to.Ptr(noEnd),
-		DeadLetteringOnMessageExpiration: to.Ptr(false), EnableDeadLetteringOnFilterEvaluationExceptions: to.Ptr(false),
+		DeadLetteringOnMessageExpiration: to.Ptr(false), EnableDeadLetteringOnFilterEvaluationExceptions: to.Ptr(true),
 		MaxDeliveryCount: to.Ptr[int32](10), Status: to.Ptr(admin.EntityStatusActive), AutoDeleteOnIdle: to.Ptr(noEnd),
 		EnableBatchedOperations: to.Ptr(true),
 	}

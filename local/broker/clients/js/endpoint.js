@@ -36,9 +36,16 @@ const insecure = {
 // Endpoint is one way to reach a broker.
 class Endpoint {
   constructor(name, { port, suffix = '', options = {}, management, policy }) {
-    Object.assign(this, { name, port, suffix, options, management });
-    this.admin = new ServiceBusAdministrationClient(connectionString(portOf(management)));
-    if (policy) this.admin.pipeline.addPolicy(policy);
+    Object.assign(this, { name, port, suffix, options, management, policy });
+    this.host = new URL(management).host;
+    this.admin = this.administer();
+  }
+
+  // administer makes an administration client.
+  administer({ key, ...options } = {}) {
+    const admin = new ServiceBusAdministrationClient(connectionString(portOf(this.management), key), options);
+    if (this.policy) admin.pipeline.addPolicy(this.policy);
+    return admin;
   }
 
   // connect makes a client that is closed when the test is over.

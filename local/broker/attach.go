@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
@@ -81,7 +82,7 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	if reply.Source == nil {
 		reply.Source = &wire.Source{}
 	}
-	l.in = &incoming{link: l, maxSize: size, deliveryCount: a.InitialDeliveryCount.Or(0)}
+	l.in = &incoming{link: l, maxSize: size, deliveryCount: a.InitialDeliveryCount.Or(0), activity: activity{at: time.Now()}}
 	switch {
 	case l.address.cbs:
 		l.in.accept = l.rpc(l.putToken)

@@ -292,6 +292,8 @@ func TestSilentPeerIsDropped(t *testing.T) {
 		conn := listener.dial()
 		p := newPeer(t, conn)
 		p.open()
+		p.begin()
+		p.receiver(0)
 		if err := conn.SetDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}

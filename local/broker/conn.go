@@ -46,6 +46,8 @@ type conn struct {
 	tokenEnds <-chan time.Time    // not nil while there are tokens that end
 	sessions  map[uint16]*session // by channel, which is the same both ways
 	links     int                 // attached in all sessions
+	linked    bool                // there was a link
+	activity  activity            // of having links
 	ready     []*outgoing         // links that may have something to send
 }
 
@@ -133,6 +135,7 @@ var errPeerClosed = errors.New("closed by the peer")
 func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 	heartbeat := time.NewTicker(c.keepAlive)
 	defer heartbeat.Stop()
+	c.activity.at = time.Now()
 	for {
 		next := frames
 		if c.paused != nil {
@@ -157,8 +160,11 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 			c.endTokens()
 		case <-c.paused:
 			c.paused = nil
-		case <-heartbeat.C:
+		case now := <-heartbeat.C:
 			c.out = wire.AppendEmptyFrame(c.out)
+			if err := c.endInactive(now); err != nil {
+				return err
+			}
 		case <-stop.Done():
 			return c.finish(frames)
 		}

@@ -60,6 +60,8 @@
 //     given back with it at once, and have not failed.
 //   - A message that comes without an id gets one.
 //   - A message that is too large is rejected, and its link is detached.
+//   - A sender that sends nothing for ten minutes is detached, and a connection
+//     without links is closed after five, or one if it never had any.
 //   - A link ends with the token that allows it, unless another has been put.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
 package broker

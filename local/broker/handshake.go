@@ -8,6 +8,7 @@ import (
 )
 
 const (
+	containerID = "muster-broker"
 	// handshakeTimeout bounds the time from the first byte to the open.
 	handshakeTimeout = 20 * time.Second
 	// maxFrameSize is the largest frame in either direction.
@@ -64,7 +65,7 @@ func (c *conn) answerHeader(err error) error {
 // the peer sends.
 func (c *conn) open() error {
 	c.write(0, &wire.Open{
-		ContainerID:  "muster-broker",
+		ContainerID:  containerID,
 		MaxFrameSize: wire.Some[uint32](maxFrameSize),
 		ChannelMax:   wire.Some[uint16](channelMax),
 		IdleTimeout:  wire.Some(uint32(idleTimeout / time.Millisecond)),

@@ -15,6 +15,7 @@ type incoming struct {
 
 	deliveryCount uint32
 	credit        uint32
+	activity      activity
 	partial       *partial // the delivery that is not complete yet
 }
 
@@ -38,6 +39,7 @@ func (l *incoming) grant() {
 
 // transfer takes one frame of a delivery.
 func (l *incoming) transfer(t *wire.Transfer, payload []byte) {
+	l.activity.used = true
 	p, fault := l.assemble(t, payload)
 	switch {
 	case fault != nil:

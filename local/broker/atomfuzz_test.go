@@ -1,9 +1,11 @@
 package broker
 
 import (
+	"encoding/xml"
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -137,6 +139,53 @@ func FuzzRuleMap(f *testing.F) {
 		}
 		if _, err := newRule(taken, time.Unix(0, 0)); err != nil {
 			t.Errorf("rule %+v can't be made again: %v", taken, err)
+		}
+	})
+}
+
+// FuzzAtomRequest gives the management API any request. It answers with a status that
+// it documents and a document, and what it shows by GET it shows again.
+func FuzzAtomRequest(f *testing.F) {
+	for _, target := range []string{
+		"/q", "/t", "/t/Subscriptions/s", "/t/subscriptions/s/rules/$Default", "/$Resources/Queues?$skip=0&$top=1", "/$Resources/topics", "/$namespaceinfo",
+		"/t/Subscriptions/s/Rules/?%24skip=-1", "/?$top=99999999999999999999", "//", "/%2f%00", "/q?api-version=2021-05&enrich=False",
+	} {
+		f.Add(http.MethodGet, target, "", "", "SharedAccessSignature sr=a&sig=b&se=1&skn=c")
+	}
+	f.Add(http.MethodPut, "/n", "*", parent+"<QueueDescription/></content></entry>", "")
+	f.Add(http.MethodPut, "/n", "x", strings.Repeat("<a>", 1000), "Bearer x")
+	f.Add(http.MethodDelete, "/t/Subscriptions/s/Rules/$Default", "", "", "")
+	f.Add(http.MethodPost, "/q", "", "", "")
+	f.Fuzz(func(t *testing.T, method, target, match, body, authorization string) {
+		for _, open := range []bool{true, false} {
+			s, err := New(Options{Open: open, Queues: []Queue{{Name: "q"}}, Topics: []Topic{{Name: "t", Subscriptions: []Subscription{{Name: "s"}}}}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer s.Close()
+			u, err := url.Parse("https://localhost/" + target)
+			if err != nil {
+				return
+			}
+			r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://localhost/", strings.NewReader(body))
+			r.Method, r.URL = method, u
+			r.Header.Set("If-Match", match)
+			r.Header.Set("Authorization", authorization)
+			w := httptest.NewRecorder()
+			s.ManagementHandler().ServeHTTP(w, r)
+			switch w.Code {
+			case http.StatusOK, http.StatusCreated, http.StatusBadRequest, http.StatusUnauthorized, http.StatusNotFound, http.StatusMethodNotAllowed,
+				http.StatusConflict, http.StatusPreconditionFailed:
+			default:
+				t.Errorf("status %d: %s", w.Code, w.Body)
+			}
+			var document struct{ XMLName xml.Name }
+			if b := w.Body.Bytes(); len(b) > 0 && xml.Unmarshal(b, &document) != nil {
+				t.Errorf("status %d with what is no XML: %s", w.Code, b)
+			}
+			if !open && w.Code != http.StatusUnauthorized {
+				t.Errorf("status %d for %q", w.Code, authorization)
+			}
 		}
 	})
 }

@@ -277,6 +277,10 @@ func TestMessagesThatAreNone(t *testing.T) {
 		{"broken annotations", 0, section(0x72, "\xc1\x03\x01\xa1\x00"), wire.CondDecodeError},
 		{"broken properties", 0, section(0x73, "\xc0\x02\x01\x41"), wire.CondDecodeError},
 		{"broken application properties", 0, section(0x74, "\xc1\x03\x01\xa1\x00"), wire.CondDecodeError},
+		{"value that is no value", 0, section(0x77, "\xd0\x00\x00\x00\x05\x00\x00\x00\x01\x39"), wire.CondDecodeError},
+		{"sequence that ends early", 0, section(0x76, "\xc0\x02\x01\xa1"), wire.CondDecodeError},
+		{"footer with a number as key", 0, append(text("x"), section(0x78, "\xc1\x04\x02\x54\x01\x40")...), wire.CondDecodeError},
+		{"broken item of a batch", batch, wire.AppendData(nil, section(0x77, "\xc0\x02\x01\xa1")), wire.CondDecodeError},
 		{"unknown format", 5, text("x"), wire.CondNotAllowed},
 	}
 	s := start(t, oneQueue)

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"io"
 	"net"
+	"runtime"
 	"testing"
 	"time"
 
@@ -140,45 +141,93 @@ func (timeless) SetReadDeadline(time.Time) error  { return nil }
 func (timeless) SetWriteDeadline(time.Time) error { return nil }
 
 // FuzzConnection gives a server whatever bytes a peer may send from the first
-// to the last. The server must neither panic nor hang, and must let go of the
-// connection.
+// to the last.
 func FuzzConnection(f *testing.F) {
-	f.Add([]byte("GET / HTTP/1.1\r\n\r\n"))
-	f.Add(wire.AppendProtocolHeader(nil, wire.ProtocolAMQP))
-	f.Add(queueScript())
-	f.Add(rpcScript("$cbs", append(operation("put-token"), wire.Pair{Key: "type", Value: "servicebus.windows.net:sastoken"}), "SharedAccessSignature sr=a&sig=b&se=1&skn=c"))
-	f.Add(rpcScript("q/$management", operation("com.microsoft:renew-lock"), wire.Map{{Key: "lock-tokens", Value: wire.ArrayOf(wire.UUID{1})}}))
-	f.Add(rpcScript("q/$management", operation("com.microsoft:peek-message"),
-		wire.Map{{Key: "from-sequence-number", Value: int64(1)}, {Key: "message-count", Value: int32(5)}}))
-	f.Add(rpcScript("q/$management", operation("com.microsoft:receive-by-sequence-number"),
-		wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(int64(1))}, {Key: "receiver-settle-mode", Value: uint32(1)}}))
-	f.Add(rpcScript("q/$management", operation("com.microsoft:schedule-message"),
-		wire.Map{{Key: "messages", Value: wire.List{wire.Map{{Key: "message", Value: text("later")}}}}}))
-	f.Add(rpcScript("sessions/$management", operation("com.microsoft:set-session-state"),
-		wire.Map{{Key: "session-id", Value: "a"}, {Key: "session-state", Value: []byte("x")}}))
-	f.Add(sessionScript())
-	f.Add(topicScript())
+	for _, script := range scripts() {
+		f.Add(script)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) { listenTo(t, fuzzed, data) })
+}
+
+// FuzzConnectionOnDisk does the same to a server that keeps what it has on disk, and
+// has a second one find it there.
+func FuzzConnectionOnDisk(f *testing.F) {
+	for _, script := range scripts() {
+		f.Add(script)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		listener := newPipes()
-		s, err := broker.New(fuzzed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		served := make(chan error)
-		go func() { served <- s.Serve(listener) }()
-		conn, theirs := net.Pipe()
-		listener.conns <- timeless{theirs}
-		answered := make(chan struct{})
-		go func() {
-			defer close(answered)
-			_, _ = io.Copy(io.Discard, conn)
-		}()
-		_, _ = conn.Write(data) // the server may hang up at any byte
-		conn.Close()
-		<-answered
-		if err := s.Shutdown(deadline(t)); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		<-served
+		options := fuzzed
+		options.Data = t.TempDir()
+		listenTo(t, options, data)
+		listenTo(t, options, sessionScript())
 	})
+}
+
+// scripts are the seeds of whole connections.
+func scripts() [][]byte {
+	return [][]byte{
+		[]byte("GET / HTTP/1.1\r\n\r\n"),
+		wire.AppendProtocolHeader(nil, wire.ProtocolAMQP),
+		queueScript(),
+		rpcScript("$cbs", append(operation("put-token"), wire.Pair{Key: "type", Value: "servicebus.windows.net:sastoken"}), "SharedAccessSignature sr=a&sig=b&se=1&skn=c"),
+		rpcScript("q/$management", operation("com.microsoft:renew-lock"), wire.Map{{Key: "lock-tokens", Value: wire.ArrayOf(wire.UUID{1})}}),
+		rpcScript("q/$management", operation("com.microsoft:peek-message"),
+			wire.Map{{Key: "from-sequence-number", Value: int64(1)}, {Key: "message-count", Value: int32(5)}}),
+		rpcScript("q/$management", operation("com.microsoft:receive-by-sequence-number"),
+			wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(int64(1))}, {Key: "receiver-settle-mode", Value: uint32(1)}}),
+		rpcScript("q/$management", operation("com.microsoft:schedule-message"),
+			wire.Map{{Key: "messages", Value: wire.List{wire.Map{{Key: "message", Value: text("later")}}}}}),
+		rpcScript("sessions/$management", operation("com.microsoft:set-session-state"),
+			wire.Map{{Key: "session-id", Value: "a"}, {Key: "session-state", Value: []byte("x")}}),
+		sessionScript(),
+		topicScript(),
+	}
+}
+
+// listenTo has a new server hear a connection from the first byte to the last, and
+// returns what it says. The server must neither panic nor hang, must let go of the
+// connection and of all that it has begun for it, and take memory in proportion.
+func listenTo(t *testing.T, options broker.Options, data []byte) []byte {
+	t.Helper()
+	before, allocated := runtime.NumGoroutine(), allocations()
+	listener := newPipes()
+	s, err := broker.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error)
+	go func() { served <- s.Serve(listener) }()
+	conn, theirs := net.Pipe()
+	listener.conns <- timeless{theirs}
+	var said []byte
+	answered := make(chan struct{})
+	go func() {
+		defer close(answered)
+		said, _ = io.ReadAll(conn)
+	}()
+	_, _ = conn.Write(data) // the server may hang up at any byte
+	conn.Close()
+	<-answered
+	if err := s.Shutdown(deadline(t)); err != nil {
+		t.Errorf("shutdown: %v", err)
+	}
+	<-served
+	for n := 0; runtime.NumGoroutine() > before; n++ {
+		if n == 1_000_000 {
+			all := make([]byte, 1<<20)
+			t.Fatalf("%d goroutines were %d before:\n%s", runtime.NumGoroutine(), before, all[:runtime.Stack(all, true)])
+		}
+		runtime.Gosched()
+	}
+	if took, most := allocations()-allocated, uint64(64<<20+2000*len(data)); took > most {
+		t.Errorf("%d bytes were allocated for %d, want at most %d", took, len(data), most)
+	}
+	return said
+}
+
+// allocations returns how many bytes the process has allocated so far.
+func allocations() uint64 {
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.TotalAlloc
 }

@@ -103,13 +103,16 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 	return nil, refuse(wire.CondNotAllowed, "message-format 0x%08x is unknown", format)
 }
 
-// newItem checks an encoded message and makes what the queue keeps of it. All
-// sections that are looked into later are looked into now, so that a message
-// which was accepted can be delivered. The payload is copied, as it may be a
-// small part of a large batch.
+// newItem checks an encoded message and makes what the queue keeps of it. All of
+// it is looked into now, the body too, so that a message which was accepted can be
+// delivered and breaks no decoder of a receiver. The payload is copied, as it may be
+// a small part of a large batch.
 func newItem(payload []byte) (queue.Item, error) {
 	m, err := wire.Split(payload)
 	if err != nil {
+		return queue.Item{}, err
+	}
+	if err := m.Validate(); err != nil {
 		return queue.Item{}, err
 	}
 	header, err := m.ParseHeader()
@@ -126,9 +129,6 @@ func newItem(payload []byte) (queue.Item, error) {
 	}
 	properties, err := m.ParseProperties()
 	if err != nil {
-		return queue.Item{}, err
-	}
-	if _, err := m.ParseApplicationProperties(); err != nil {
 		return queue.Item{}, err
 	}
 	rewrite := wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations}

@@ -2,8 +2,11 @@ package filter
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 // FuzzParse reads any text as a filter and as an action. Whatever is accepted is
@@ -84,6 +87,49 @@ func FuzzLike(f *testing.F) {
 		}
 		if got, want := p.matches(text), likeReference(text, patternText, '!'); got != want {
 			t.Errorf("%q LIKE %q = %v, want %v", text, patternText, got, want)
+		}
+	})
+}
+
+// FuzzMatch asks filters about any application properties, in AMQP, and has actions
+// change them.
+func FuzzMatch(f *testing.F) {
+	properties, err := wire.AppendValue(nil, wire.Map{
+		{Key: "a", Value: int32(1)}, {Key: "B", Value: "text"}, {Key: "c", Value: wire.Timestamp(1)}, {Key: "d", Value: nil}, {Key: "e", Value: 1.5},
+		{Key: "f", Value: wire.UUID{1}}, {Key: wire.Symbol("g"), Value: []byte("x")}, {Key: "h", Value: wire.ArrayOf(int64(1))}, {Key: "i", Value: uint64(1)},
+	})
+	if err != nil {
+		f.Fatal(err)
+	}
+	for _, expression := range []string{
+		"a = 1 AND b LIKE 't%'", "c > d OR e IN (1, 1.5, NULL)", "EXISTS(f) AND g IS NOT NULL", "h = h", "i + a > e * 2", "-a < 0 AND NOT (b = 'x')",
+		"SET a = b + b; REMOVE c", "SET j = i - a; SET sys.Label = b", "SET e = e / d",
+	} {
+		f.Add(expression, properties)
+	}
+	f.Fuzz(func(t *testing.T, expression string, section []byte) {
+		v, _, err := wire.DecodeValue(section)
+		pairs, ok := v.(wire.Map)
+		if err != nil || !ok {
+			return
+		}
+		m := &Message{Application: NewProperties(pairs), System: func(name string) (any, bool) {
+			i := slices.IndexFunc(pairs, func(p wire.Pair) bool { return keyText(p.Key) == name })
+			if i < 0 {
+				return nil, false
+			}
+			return pairs[i].Value, true
+		}}
+		if parsed, err := ParseSQL(expression, given); err == nil {
+			_, err := parsed.Matches(m)
+			checkEvaluation(t, err)
+		}
+		if action, err := ParseAction(expression, given); err == nil {
+			changes, err := action.Apply(m)
+			checkEvaluation(t, err)
+			if _, err := wire.AppendApplicationProperties(nil, changes.Application); err != nil {
+				t.Errorf("the changes can't be encoded: %v", err)
+			}
 		}
 	})
 }

@@ -12,6 +12,15 @@ import (
 // the bytes that are left do not bound them.
 const maxZeroWidth = 1024
 
+// maxElements and maxFrameElements bound how many elements of lists, maps and arrays
+// one decoder builds: of a value or a section of a message, and of a frame. An
+// element may take one byte of the peer and sixty of ours, and many peers may send
+// such at once.
+const (
+	maxElements      = 100_000
+	maxFrameElements = 5_000
+)
+
 // decoder is a cursor over a slice with a sticky error: after the first fault
 // every read yields a zero value and the cursor stays at the end, so callers
 // check err once. Nothing that it returns aliases buf unless it says so.
@@ -21,16 +30,19 @@ type decoder struct {
 	end   int // bound of the innermost list, map or array
 	depth int
 	zero  int // array elements of no width so far
+	room  int // elements of compounds that may still come
 	err   *DecodeError
 	// fields is the composite that is being read. It lives here, and not on
 	// the stack, to cost no allocation: it is handed through an interface.
 	fields fields
 }
 
-func newDecoder(b []byte) decoder { return decoder{buf: b, end: len(b)} }
+func newDecoder(b []byte) decoder { return decoder{buf: b, end: len(b), room: maxElements} }
 
-// reset makes the decoder read b from offset pos.
-func (d *decoder) reset(b []byte, pos int) { *d = decoder{buf: b, pos: pos, end: len(b)} }
+// reset makes the decoder read the frame b from offset pos.
+func (d *decoder) reset(b []byte, pos int) {
+	*d = decoder{buf: b, pos: pos, end: len(b), room: maxFrameElements}
+}
 
 // left returns how many bytes the innermost compound still holds.
 func (d *decoder) left() int { return d.end - d.pos }
@@ -70,6 +82,15 @@ func (d *decoder) take(n int) []byte {
 	b := d.buf[d.pos : d.pos+n : d.pos+n]
 	d.pos += n
 	return b
+}
+
+// another counts an element of a compound that is built. It is false after a fault
+// and, with one, beyond the last that is granted.
+func (d *decoder) another() bool {
+	if d.room--; d.room < 0 && d.err == nil {
+		d.fail(d.pos, CondDecodeError, "", "no more elements in all", "another")
+	}
+	return d.err == nil
 }
 
 // code reads one format code.

@@ -169,7 +169,7 @@ func (d *decoder) listOf(code byte) List {
 	defer d.ascend()
 	count, outer := d.enter(code)
 	l := make(List, 0, min(count, growStep))
-	for i := 0; i < count && d.err == nil; i++ {
+	for i := 0; i < count && d.another(); i++ {
 		l = append(l, d.value())
 	}
 	d.leave(outer)
@@ -183,7 +183,7 @@ func (d *decoder) mapOf(code byte) Map {
 	defer d.ascend()
 	count, outer := d.enterMap(code)
 	m := make(Map, 0, min(count/2, growStep))
-	for i := 0; i < count && d.err == nil; i += 2 {
+	for i := 0; i < count && d.another(); i += 2 {
 		key := d.value()
 		m = append(m, Pair{Key: key, Value: d.value()})
 	}
@@ -213,7 +213,7 @@ func (d *decoder) arrayOf(code byte) Array {
 	}
 	count = d.boundCount(at, element, count)
 	a.Elements = make([]any, 0, min(count, growStep))
-	for i := 0; i < count && d.err == nil; i++ {
+	for i := 0; i < count && d.another(); i++ {
 		a.Elements = append(a.Elements, d.valueOf(element))
 	}
 	d.leave(outer)

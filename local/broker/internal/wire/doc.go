@@ -69,10 +69,11 @@
 // Decoding takes every encoding that the specification has for a type, symbolic
 // descriptors, and a lone value where a field is of multiplicity many. It
 // refuses values that do not end where their size says, counts that the bytes
-// left cannot hold, nesting of more than 32 levels, text that is not UTF-8,
-// composites with more fields than their type has, and mandatory fields that
-// are missing. It makes no room ahead of the bytes that ask for it, and never
-// panics. Encoding takes the smallest encoding of a value; arrays of compound
-// values are the exception, and a field of multiplicity many is always written
-// as an array.
+// left cannot hold, nesting of more than 32 levels, more than 100,000 elements
+// in a value (5,000 in a frame; a body that is handed on without being built may
+// have any number), text that is not UTF-8, composites with more fields than their
+// type has, and mandatory fields that are missing. It makes no room ahead of the
+// bytes that ask for it, and never panics. Encoding takes the smallest encoding of
+// a value; arrays of compound values are the exception, and a field of multiplicity
+// many is always written as an array.
 package wire

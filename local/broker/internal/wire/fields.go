@@ -261,7 +261,7 @@ func (f *fields) symbolArray(code byte, field string) []Symbol {
 		f.refuse(element, field, "an array of symbols")
 	}
 	var vs []Symbol
-	for i := 0; i < count && d.err == nil; i++ {
+	for i := 0; i < count && d.another(); i++ {
 		vs = append(vs, Symbol(d.text(element)))
 	}
 	d.leave(outer)

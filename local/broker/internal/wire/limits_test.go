@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"math"
 	"runtime"
 	"testing"
@@ -43,7 +44,9 @@ func TestAllocationBombs(t *testing.T) {
 		{"binary of 2^31-1", []byte{0xb0, 0x7f, 0xff, 0xff, 0xff, 'x'}, 4 << 10},
 		{"31 levels that each claim a million", nested, 100 * mega},
 		{"a thousand arrays of 1024 nulls", compound32(0xd0, uint32(len(manyNulls)+4), 1000, manyNulls), 256 << 10},
-		{"a million empty lists", compound32(0xd0, mega+4, mega, bytes.Repeat([]byte{0x45}, mega)), 150 * mega},
+		{"a million empty lists", compound32(0xd0, mega+4, mega, bytes.Repeat([]byte{0x45}, mega)), 15 * mega},
+		{"a million pairs of nulls", compound32(0xd1, 2*mega+4, 2*mega, bytes.Repeat([]byte{0x40}, 2*mega)), 20 * mega},
+		{"a million empty strings", compound32(0xf0, mega+5, mega, append([]byte{0xa1}, make([]byte, mega)...)), 15 * mega},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			if got := allocatedBy(func() { _, _, _ = wire.DecodeValue(c.in) }); got > c.limit {
@@ -56,6 +59,33 @@ func TestAllocationBombs(t *testing.T) {
 			}
 			if got := allocatedBy(func() { _ = m.Validate() }); got > 4<<10 {
 				t.Errorf("validating %d bytes allocated %d", len(c.in), got)
+			}
+		})
+	}
+}
+
+// TestFrameBombs reads frames of 64 KiB that ask for much memory per byte. A peer
+// may have sent some before the first is looked at.
+func TestFrameBombs(t *testing.T) {
+	const n = 32_000
+	for name, properties := range map[string][]byte{
+		"nulls":       compound32(0xd1, 2*n+4, 2*n, bytes.Repeat([]byte{0x40}, 2*n)),
+		"empty lists": compound32(0xd1, 2*n+4, 2*n, bytes.Repeat([]byte{0x45}, 2*n)),
+		"empty texts": compound32(0xd1, 2*n+4, n, bytes.Repeat([]byte{0xa1, 0}, n)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			fields := append(bytes.Repeat([]byte{0x43}, 4), bytes.Repeat([]byte{0x40}, 6)...)
+			flow := append([]byte{0x00, 0x53, 0x13}, compound32(0xd0, uint32(len(fields)+len(properties)+4), 11, append(fields, properties...))...)
+			frame := append(binary.BigEndian.AppendUint32(nil, uint32(len(flow)+8)), 2, 0, 0, 0)
+			frame = append(frame, flow...)
+			if got := allocatedBy(func() {
+				r := wire.NewReader(bytes.NewReader(frame), 65536)
+				var broken *wire.DecodeError
+				if _, err := r.ReadFrame(); !errors.As(err, &broken) || broken.Condition != wire.CondDecodeError {
+					t.Errorf("error %v", err)
+				}
+			}); got > 1<<20 {
+				t.Errorf("allocated %d", got)
 			}
 		})
 	}

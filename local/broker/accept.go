@@ -21,7 +21,6 @@ const (
 	propertyLockedUntil = "com.microsoft:locked-until-utc"
 
 	acceptTimeout = time.Minute
-	maxSessionID  = 128
 )
 
 // accepting is an attach that waits for a session: until there is one, the peer
@@ -45,8 +44,8 @@ func asksForSession(s *wire.Source) (filter any, id string, named bool, fault *w
 	case nil:
 		return filter, "", false, nil
 	case string:
-		if len(v) > maxSessionID {
-			return nil, "", false, refuse(wire.CondNotAllowed, "A session id has at most %d characters.", maxSessionID)
+		if idLength(v) > maxIDLength {
+			return nil, "", false, refuse(wire.CondNotAllowed, "A session id has at most %d characters.", maxIDLength)
 		}
 		return filter, v, true, nil
 	}

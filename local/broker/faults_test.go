@@ -3,9 +3,12 @@ package broker_test
 import (
 	"bytes"
 	"encoding/hex"
+	"fmt"
 	"io"
 	"strings"
 	"testing"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 
 	"github.com/muster-mfa/muster/local/broker"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
@@ -281,12 +284,21 @@ func TestMessagesThatAreNone(t *testing.T) {
 		{"sequence that ends early", 0, section(0x76, "\xc0\x02\x01\xa1"), wire.CondDecodeError},
 		{"footer with a number as key", 0, append(text("x"), section(0x78, "\xc1\x04\x02\x54\x01\x40")...), wire.CondDecodeError},
 		{"broken item of a batch", batch, wire.AppendData(nil, section(0x77, "\xc0\x02\x01\xa1")), wire.CondDecodeError},
+		{"message id too long", 0, mustEncode(t, wire.Properties{MessageID: strings.Repeat("é", 129)}), wire.CondNotAllowed},
+		{"message id of bytes too long", 0, mustEncode(t, wire.Properties{MessageID: make([]byte, 129)}), wire.CondNotAllowed},
+		{"session id too long", 0, mustEncode(t, wire.Properties{GroupID: wire.Some(strings.Repeat("x", 129))}), wire.CondNotAllowed},
+		{"partition key too long", 0, section(0x72, "\xd1\x00\x00\x00\xa8\x00\x00\x00\x02\xa3\x13x-opt-partition-key\xa1\x8d"+strings.Repeat("x", 141)), wire.CondNotAllowed},
 		{"unknown format", 5, text("x"), wire.CondNotAllowed},
 	}
+	longest := mustEncode(t, wire.Properties{MessageID: strings.Repeat("é", 128), GroupID: wire.Some(strings.Repeat("s", 128))})
 	s := start(t, oneQueue)
 	p := openPeer(t, s)
 	p.begin()
 	p.sender(0)
+	p.transfer(delivery(0, 99), longest)
+	if d := expect[*wire.Disposition](p); d.State != (wire.Accepted{}) {
+		t.Errorf("ids of 128 characters: %+v", d.State)
+	}
 	for i, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			tr := delivery(0, uint32(i))
@@ -299,5 +311,29 @@ func TestMessagesThatAreNone(t *testing.T) {
 			}
 		})
 	}
-	wantCounts(t, s, broker.Counts{})
+	wantCounts(t, s, broker.Counts{Active: 1})
+}
+
+// A message may have large properties, but not without end.
+func TestPropertiesAreBounded(t *testing.T) {
+	sender, err := connect(t, start(t, oneQueue)).NewSender("q", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for size, want := range map[int]string{60 << 10: "", 64 << 10: "The header and the properties of the message have"} {
+		err := sender.SendMessage(deadline(t), &azservicebus.Message{ApplicationProperties: map[string]any{"n": strings.Repeat("x", size)}}, nil)
+		if got := fmt.Sprint(err); want == "" && err != nil || !strings.Contains(got, want) {
+			t.Errorf("%d bytes: %v", size, err)
+		}
+	}
+}
+
+// mustEncode makes a message of properties and a body.
+func mustEncode(t *testing.T, p wire.Properties) []byte {
+	t.Helper()
+	b, err := p.AppendBinary(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, text("x")...)
 }

@@ -112,6 +112,9 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
+	if err := checkHeaderSize(&m); err != nil {
+		return queue.Item{}, err
+	}
 	if err := m.Validate(); err != nil {
 		return queue.Item{}, err
 	}
@@ -129,6 +132,9 @@ func newItem(payload []byte) (queue.Item, error) {
 	}
 	properties, err := m.ParseProperties()
 	if err != nil {
+		return queue.Item{}, err
+	}
+	if err := checkIDs(properties, annotations); err != nil {
 		return queue.Item{}, err
 	}
 	rewrite := wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations}

@@ -100,6 +100,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusNotFound, description: err.Error(), condition: wire.CondNotFound}
 	case errors.As(err, &argument):
 		return reply{status: http.StatusBadRequest, description: argument.problem, condition: condArgumentError}
+	case errors.As(err, &told) && told.Condition == wire.CondResourceLimitExceeded:
+		return reply{status: http.StatusForbidden, description: told.Description, condition: told.Condition}
 	case errors.As(err, &told):
 		return reply{status: http.StatusBadRequest, description: told.Description, condition: told.Condition}
 	}

@@ -57,6 +57,7 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 	v, _ := args.Get("messages")
 	given := elements(v)
 	items := make([]queue.Item, len(given))
+	size := 0
 	for i, e := range given {
 		entry, _ := e.(wire.Map)
 		v, _ := entry.Get("message")
@@ -69,9 +70,13 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 			return nil, sendFault(err)
 		}
 		items[i] = item
+		size += len(item.Payload)
 	}
 	if len(items) == 0 {
 		return nil, argumentError{"messages must hold at least one message"}
+	}
+	if fault := m.entity.full(m.entity.maxSize(), size); fault != nil {
+		return nil, fault
 	}
 	first, err := m.queue.Enqueue(m.now(), items...)
 	if err != nil {

@@ -12,18 +12,30 @@ func (e *entity) size() int64 {
 	return size
 }
 
+// full refuses what would take the entity beyond its size.
+func (e *entity) full(limit int64, more int) *wire.Error {
+	size := e.size()
+	if size+int64(more) <= limit {
+		return nil
+	}
+	return refuse(wire.CondResourceLimitExceeded,
+		"The maximum entity size has been reached or exceeded for '%s'. Size of entity in bytes: %d, Max entity size in bytes: %d.",
+		e.path, size, limit)
+}
+
+// maxSize is how many bytes the entity may hold.
+func (e *entity) maxSize() int64 { return int64(e.described().MaxSizeInMegabytes) << 20 }
+
 // limited refuses a message once the entity is full. The limit is that of the
 // moment: an update detaches the link.
 func (e *entity) limited(accept func([]byte, uint32) *wire.Error) func([]byte, uint32) *wire.Error {
 	if e == nil {
 		return accept
 	}
-	limit := int64(e.described().MaxSizeInMegabytes) << 20
+	limit := e.maxSize()
 	return func(payload []byte, format uint32) *wire.Error {
-		if size := e.size(); size+int64(len(payload)) > limit {
-			return refuse(wire.CondResourceLimitExceeded,
-				"The maximum entity size has been reached or exceeded for '%s'. Size of entity in bytes: %d, Max entity size in bytes: %d.",
-				e.path, size, limit)
+		if fault := e.full(limit, len(payload)); fault != nil {
+			return fault
 		}
 		return accept(payload, format)
 	}

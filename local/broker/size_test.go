@@ -1,8 +1,10 @@
 package broker_test
 
 import (
+	"context"
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/go-amqp"
@@ -36,6 +38,41 @@ func TestAnEntityThatIsFullTakesNoMore(t *testing.T) {
 		}
 	}
 	receive(t, receiver(t, client, nil), 1)
+}
+
+// Scheduled messages fill an entity as others do, whichever way they come.
+func TestScheduledMessagesFillAnEntity(t *testing.T) {
+	s := start(t, broker.Options{
+		Queues: []broker.Queue{{Name: "q", MaxSizeInMegabytes: 1}},
+		Topics: []broker.Topic{{Name: "t", MaxSizeInMegabytes: 1}},
+	})
+	client := connect(t, s)
+	later := time.Now().Add(time.Hour)
+	big := &azservicebus.Message{Body: make([]byte, 600<<10)}
+	for _, name := range []string{"q", "t"} {
+		sender, err := client.NewSender(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		numbers, err := sender.ScheduleMessages(deadline(t), []*azservicebus.Message{big}, later, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := sender.SendMessage(deadline(t), big, nil); !hasCondition(err, amqp.ErrCondResourceLimitExceeded) {
+			t.Errorf("%s: sent, %v", name, err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := sender.ScheduleMessages(ctx, []*azservicebus.Message{big}, later, nil); err == nil {
+			t.Errorf("%s: scheduled beyond the size", name)
+		}
+		if err := sender.CancelScheduledMessages(deadline(t), numbers, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := sender.SendMessage(deadline(t), big, nil); err != nil {
+			t.Errorf("%s: the others are cancelled: %v", name, err)
+		}
+	}
 }
 
 func TestAnEntityHasItsOwnLargestMessage(t *testing.T) {

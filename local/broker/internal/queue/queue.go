@@ -105,6 +105,7 @@ type Queue struct {
 	deferred int
 	later    heap[*scheduled] // by the time at which they join the queue
 	planned  map[int64]*scheduled
+	volume   int64 // bytes of their payload
 	history  history
 	waiters  *list.List // of *Waiter
 	sessions sessions
@@ -260,15 +261,14 @@ func (q *Queue) Counts(now time.Time) Counts {
 	return c
 }
 
-// Size is how many bytes of payload a queue and its dead-letter queue hold,
-// scheduled messages left out.
+// Size is how many bytes of payload a queue and its dead-letter queue hold.
 func (q *Queue) Size() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	if q.dead == nil {
 		return q.index.bytes
 	}
-	return q.index.bytes + q.dead.Size()
+	return q.index.bytes + q.volume + q.dead.Size()
 }
 
 // available is the number of messages that can be taken.

@@ -25,8 +25,7 @@ func (s *scheduled) before(o *scheduled) bool {
 
 func (q *Queue) schedule(seq int64, item Item) {
 	s := &scheduled{seq: seq, item: item, size: len(item.Payload), inLater: -1}
-	q.later.push(s)
-	q.planned[seq] = s
+	q.plan(s)
 	if q.store == nil {
 		return
 	}
@@ -35,6 +34,12 @@ func (q *Queue) schedule(seq int64, item Item) {
 		Hops: item.Hops, Payload: item.Payload,
 	}})
 	s.item.Payload = nil
+}
+
+func (q *Queue) plan(s *scheduled) {
+	q.later.push(s)
+	q.planned[s.seq] = s
+	q.volume += int64(s.size)
 }
 
 // itemOf returns a scheduled message with its payload.
@@ -68,6 +73,7 @@ func (q *Queue) Cancel(now time.Time, sequences ...int64) error {
 func (q *Queue) unschedule(s *scheduled) {
 	q.later.remove(s)
 	delete(q.planned, s.seq)
+	q.volume -= int64(s.size)
 }
 
 // activate appends the messages whose time has come. Each counts from its own

@@ -164,11 +164,9 @@ func (q *Queue) Restore(now time.Time, saved Saved) error {
 			q.dead.restore(m)
 		case !m.Record.EnqueueAt.IsZero():
 			r := m.Record
-			s := &scheduled{seq: m.Sequence, inLater: -1, item: Item{
+			q.plan(&scheduled{seq: m.Sequence, inLater: -1, size: m.Size, item: Item{
 				EnqueueAt: r.EnqueueAt, TimeToLive: r.TimeToLive, MessageID: r.MessageID, Session: r.Session, Overlay: r.Overlay, Hops: r.Hops,
-			}}
-			q.later.push(s)
-			q.planned[s.seq] = s
+			}})
 		default:
 			q.restore(m)
 		}

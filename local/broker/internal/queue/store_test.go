@@ -81,6 +81,33 @@ func TestWhatIsPassedOnIsKeptUntilItArrives(t *testing.T) {
 	}
 }
 
+func TestTheSizeCountsScheduledMessages(t *testing.T) {
+	overEveryStore(t, func(t *testing.T, kept keeper) {
+		config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept}
+		q := queue.New(config)
+		later := item("later")
+		later.EnqueueAt = start.Add(time.Minute)
+		enqueue(t, q, item("now"), later, later)
+		again := queue.New(config)
+		restore(t, again, start, kept)
+		for _, q := range []*queue.Queue{q, again} {
+			if got := q.Size(); got != 13 {
+				t.Errorf("size = %d, want 13", got)
+			}
+		}
+		if err := again.Cancel(start, 2); err != nil {
+			t.Fatal(err)
+		}
+		if got := again.Size(); got != 8 {
+			t.Errorf("size = %d after one was cancelled, want 8", got)
+		}
+		again.Expire(start.Add(time.Minute))
+		if got := again.Size(); got != 8 {
+			t.Errorf("size = %d after the other joined, want 8", got)
+		}
+	})
+}
+
 func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
 	overEveryStore(t, testWhatIsRemembered)
 }

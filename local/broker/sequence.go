@@ -127,7 +127,6 @@ func (m management) cancelScheduled(_ request, args wire.Map) (any, error) {
 // deferred encodes a message that is received by its sequence number. There is no
 // delivery tag to hold the lock token, so it stands in an annotation.
 func deferred(d queue.Delivery) ([]byte, error) {
-	d.Deferred = true // as it stays unless it is completed
 	encoded, err := delivered(d)
 	if err != nil || d.Token == (queue.Token{}) {
 		return encoded, err

@@ -38,6 +38,11 @@ func TestDefer(t *testing.T) {
 	if deferred[0].State != azservicebus.MessageStateDeferred || deferred[0].DeliveryCount != 2 {
 		t.Errorf("state = %v with delivery count %d, want deferred with 2", deferred[0].State, deferred[0].DeliveryCount)
 	}
+	from := int64(0)
+	peeked, err = r.PeekMessages(deadline(t), 2, &azservicebus.PeekMessagesOptions{FromSequenceNumber: &from})
+	if err != nil || len(peeked) != 2 || peeked[0].State != azservicebus.MessageStateDeferred {
+		t.Errorf("peeked %v, %v; want two that are deferred while they are held", peeked, err)
+	}
 	if time.Until(*deferred[0].LockedUntil) < 50*time.Second {
 		t.Errorf("locked until %v", deferred[0].LockedUntil)
 	}

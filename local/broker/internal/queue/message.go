@@ -74,7 +74,8 @@ type Message struct {
 	DeliveryCount int
 	// Locked tells whether a receiver holds the message at the moment.
 	Locked bool
-	// Deferred tells that the message waits to be asked for by its Sequence.
+	// Deferred tells that the message waits to be asked for by its Sequence, or was
+	// and will again unless the receiver that holds it settles it otherwise.
 	Deferred bool
 	// Scheduled tells that the message is yet to join the queue, at EnqueuedAt.
 	// It then gets another Sequence.
@@ -133,7 +134,7 @@ func (q *Queue) message(e *entry) Message {
 		ExpiresAt:     e.expiresAt,
 		DeliveryCount: int(e.deliveries),
 		Locked:        e.state == stateLocked,
-		Deferred:      e.state == stateDeferred,
+		Deferred:      e.deferred,
 		Payload:       q.payload(e),
 		Overlay:       e.overlay,
 	}

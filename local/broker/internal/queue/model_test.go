@@ -421,7 +421,7 @@ func (r *run) comparePeek(q *queue.Queue, list []*modelMessage, from int64) {
 	}
 	for _, m := range list {
 		if m.seq >= from {
-			want = append(want, seen{m.seq, !m.locked.IsZero(), m.deferred && m.locked.IsZero(), m.overlay})
+			want = append(want, seen{m.seq, !m.locked.IsZero(), m.deferred, m.overlay})
 		}
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -217,7 +217,7 @@ func TestSessionState(t *testing.T) {
 	if err := r.SetSessionState(deadline(t), nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if state, err := r.GetSessionState(deadline(t), nil); err != nil || len(state) > 0 {
+	if state, err := r.GetSessionState(deadline(t), nil); err != nil || state != nil {
 		t.Errorf("state that was removed: %v, %v", state, err)
 	}
 }

@@ -88,7 +88,10 @@ func (m management) setSessionState(r request, args wire.Map) (any, error) {
 	switch v, _ := args.Get("session-state"); v := v.(type) {
 	case nil:
 	case []byte:
-		state = v
+		// The Go client has no other way to say null.
+		if len(v) > 0 {
+			state = v
+		}
 	default:
 		return nil, argumentError{"session-state must be binary or null"}
 	}

@@ -88,6 +88,9 @@ func TestSharedAccessSignatures(t *testing.T) {
 	}{
 		{"queue", good, ""},
 		{"namespace", signature(host+"/", name, key, hour), ""},
+		{"queue without a scheme", signature(strings.TrimPrefix(host, "sb://")+"/q", name, key, hour), ""},
+		{"namespace without a scheme", signature(strings.TrimPrefix(host, "sb://"), name, key, hour), ""},
+		{"other queue without a scheme", signature(strings.TrimPrefix(host, "sb://")+"/other", name, key, hour), "InvalidAudience"},
 		{"other case", signature(strings.ToUpper(host+"/q"), name, key, hour), ""},
 		{"other queue", signature(host+"/other", name, key, hour), "InvalidAudience"},
 		{"queue with the same start", signature(host+"/queue", name, key, hour), "InvalidAudience"},

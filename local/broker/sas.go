@@ -65,10 +65,20 @@ func (s *Server) checkToken(token, audience string) (grant, error) {
 	switch {
 	case !s.options.Now().Before(expires):
 		return grant{}, tokenExpiredError{expires}
-	case !parseAddress(audience).covers(parseAddress(resource).path()), !parseAddress(audience).covers(strings.ToLower(key.Entity)):
+	case !parseAddress(audience).covers(parseAddress(resourcePath(resource)).path()), !parseAddress(audience).covers(strings.ToLower(key.Entity)):
 		return grant{}, errTokenAudience
 	}
 	return grant{rights: key.Rights, expires: expires}, nil
+}
+
+// resourcePath is the path of a resource, which names its host with or without a
+// scheme.
+func resourcePath(resource string) string {
+	if strings.Contains(resource, "://") {
+		return resource
+	}
+	_, path, _ := strings.Cut(resource, "/")
+	return path
 }
 
 // signer returns the one of the keys that text was signed with, nil for none.

@@ -299,7 +299,7 @@ func (l *ledger) settleUp(folder string) {
 				if err != nil {
 					return err
 				}
-				if c.Active+c.Scheduled == 0 {
+				if c.Active+c.Scheduled+c.Locked == 0 {
 					break
 				}
 				options := &amqp.ReceiverOptions{Credit: 1, SettlementMode: &second}
@@ -310,7 +310,10 @@ func (l *ledger) settleUp(folder string) {
 				if err != nil {
 					return err
 				}
-				if err := l.drainLink(ctx, r, left); err != nil {
+				if err := l.drainLink(ctx, r, left, func() bool {
+					c, _ := s.Counts(queue)
+					return c.Active+c.Scheduled+c.Locked == 0
+				}); err != nil {
 					return err
 				}
 			}
@@ -334,14 +337,19 @@ func (l *ledger) settleUp(folder string) {
 	}
 }
 
-// drainLink takes what one link gives.
-func (l *ledger) drainLink(ctx context.Context, r *amqp.Receiver, left map[string]bool) error {
-	for {
-		brief, cancel := context.WithTimeout(ctx, 100*time.Millisecond)
+// drainLink takes what one link gives, until there is nothing left or, as a session
+// may have ended, nothing has come for a while. Outside of a session it waits: what
+// is on its way to a link that closes would stay locked.
+func (l *ledger) drainLink(ctx context.Context, r *amqp.Receiver, left map[string]bool, drained func() bool) error {
+	for !drained() {
+		brief, cancel := ctx, context.CancelFunc(func() {})
+		if r.LinkSourceFilterValue("com.microsoft:session-filter") != nil {
+			brief, cancel = context.WithTimeout(ctx, 100*time.Millisecond)
+		}
 		m, err := r.Receive(brief, nil)
 		cancel()
 		if err != nil {
-			return r.Close(ctx)
+			break
 		}
 		id := m.Properties.MessageID.(string)
 		l.arrived(id)
@@ -350,4 +358,5 @@ func (l *ledger) drainLink(ctx context.Context, r *amqp.Receiver, left map[strin
 			return err
 		}
 	}
+	return r.Close(ctx)
 }

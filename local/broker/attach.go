@@ -165,7 +165,10 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 		return refuse(wire.CondNotAllowed,
 			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")
 	}
-	return l.open(StatusReceiveDisabled)
+	if fault := l.open(StatusReceiveDisabled); fault != nil || l.entity == nil || l.address.management {
+		return fault
+	}
+	return l.forwards()
 }
 
 // admit decides whether the peer may have a link to the address, which it wrote
@@ -219,8 +222,13 @@ func (l *link) open(way Status) *wire.Error {
 	if l.entity == nil || l.address.management {
 		return nil
 	}
-	if s := l.entity.described().Status; s == StatusDisabled || s == way {
-		return refuse(condEntityDisabled, "Messaging entity '%s' is currently disabled.", l.entity.path)
+	return l.entity.closed(way)
+}
+
+// closed refuses what an entity is not open for.
+func (e *entity) closed(way Status) *wire.Error {
+	if s := e.described().Status; s == StatusDisabled || s == way {
+		return refuse(condEntityDisabled, "Messaging entity '%s' is currently disabled.", e.path)
 	}
 	return nil
 }

@@ -85,7 +85,7 @@ func (c *catalog) remove(e *entity) bool {
 // is ErrEntityExists.
 func (s *Server) CreateQueue(q Queue) error {
 	q = q.withDefaults()
-	if faults := q.validate(kindQueue); faults != nil {
+	if faults := append(q.validate(kindQueue), s.targets(kindQueue, q)...); faults != nil {
 		return fmt.Errorf("create queue: %w", errors.Join(faults...))
 	}
 	return s.make(newEntity(s, kindQueue, q))
@@ -104,7 +104,7 @@ func (s *Server) UpdateQueue(q Queue) error {
 
 func (s *Server) update(e *entity, q Queue) error {
 	q = q.withDefaults()
-	faults := q.validate(e.kind)
+	faults := append(q.validate(e.kind), s.targets(e.kind, q)...)
 	if faults == nil {
 		faults = e.update(s, q)
 	}

@@ -205,6 +205,11 @@ func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
 // configure makes the entities of the options. One that the store has kept gets
 // the description of the options, but for what can't change.
 func (s *Server) configure() error {
+	s.configuring = true
+	defer func() { s.configuring = false }()
+	if err := s.forwardsOfOptions(); err != nil {
+		return err
+	}
 	for _, q := range s.options.Queues {
 		err := s.CreateQueue(q)
 		if errors.Is(err, ErrEntityExists) && s.store != nil {
@@ -224,6 +229,20 @@ func (s *Server) configure() error {
 		}
 	}
 	return nil
+}
+
+// forwardsOfOptions names every target of forwarding that is not there.
+func (s *Server) forwardsOfOptions() error {
+	var faults []error
+	for _, q := range s.options.Queues {
+		faults = append(faults, s.targets(kindQueue, q)...)
+	}
+	for _, t := range s.options.Topics {
+		for _, d := range t.Subscriptions {
+			faults = append(faults, s.targets(kindSubscription, d.queue(t.Name))...)
+		}
+	}
+	return errors.Join(faults...)
 }
 
 // reconfigure updates a topic and its subscriptions, and makes those that are not

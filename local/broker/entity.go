@@ -76,8 +76,8 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		Sessions:          q.RequiresSession,
 		DuplicateWindow:   q.duplicateWindow(),
 		Partitioned:       q.EnablePartitioning,
-		Forward:           s.forwardTo(q.ForwardTo),
-		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo),
+		Forward:           s.forwardTo(q.ForwardTo, ""),
+		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo, e.path),
 		Alarm:             func() { signal(e.alarm) },
 	}
 	if e.kind == kindTopic {

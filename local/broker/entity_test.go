@@ -29,52 +29,6 @@ func receiverOf(t *testing.T, client *azservicebus.Client, queue string, options
 	return r
 }
 
-func TestForwarding(t *testing.T) {
-	s := start(t, broker.Options{Queues: []broker.Queue{
-		{Name: "q", ForwardTo: "Next"},
-		{Name: "next", ForwardDeadLetteredMessagesTo: "dead"},
-		{Name: "dead"},
-	}})
-	client := connect(t, s)
-	send(t, client, "q", "a")
-	wantCounts(t, s, broker.Counts{})
-	r := receiverOf(t, client, "next", nil)
-	reason := "Poison"
-	if err := r.DeadLetterMessage(deadline(t), receiveOne(t, r), &azservicebus.DeadLetterOptions{Reason: &reason}); err != nil {
-		t.Fatal(err)
-	}
-	if got := counts(t, s, "next"); got != (broker.Counts{}) {
-		t.Errorf("next has %+v", got)
-	}
-	if m := receiveOne(t, receiverOf(t, client, "dead", nil)); string(m.Body) != "a" || *m.DeadLetterReason != reason {
-		t.Errorf("received %q with reason %q", m.Body, *m.DeadLetterReason)
-	}
-}
-
-func TestForwardingThatFailsIsDeadLettered(t *testing.T) {
-	chain := []broker.Queue{
-		{Name: "q", ForwardTo: "2"}, {Name: "2", ForwardTo: "3"}, {Name: "3", ForwardTo: "4"}, {Name: "4", ForwardTo: "5"},
-		{Name: "5", ForwardTo: "6"}, {Name: "6"},
-		{Name: "round", ForwardTo: "round"},
-		{Name: "lost", ForwardTo: "nowhere"},
-		{Name: "unnamed", ForwardTo: "sessions"}, {Name: "sessions", RequiresSession: true},
-	}
-	s := start(t, broker.Options{Queues: chain})
-	client := connect(t, s)
-	for from, want := range map[string]struct{ in, reason string }{
-		"q":       {"5", "MaxTransferHopCountExceeded"},
-		"round":   {"round", "MaxTransferHopCountExceeded"},
-		"lost":    {"lost", "The messaging entity 'nowhere' could not be found. status-code: 404"},
-		"unnamed": {"unnamed", "Session ID is null."},
-	} {
-		send(t, client, from, "x")
-		m := receiveOne(t, receiverOf(t, client, want.in, &azservicebus.ReceiverOptions{SubQueue: azservicebus.SubQueueDeadLetter}))
-		if *m.DeadLetterReason != want.reason {
-			t.Errorf("%s: reason %q, want %q", from, *m.DeadLetterReason, want.reason)
-		}
-	}
-}
-
 // An update detaches what is attached, and the official client attaches again by
 // itself.
 func TestAnUpdateDetachesLinks(t *testing.T) {

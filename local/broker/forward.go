@@ -3,19 +3,28 @@ package broker
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
-// errSessionNull is the reason that Service Bus gives for a message without a
-// session that was forwarded to an entity which requires one.
-var errSessionNull = errors.New("Session ID is null.")
+// errSessionNull is what Service Bus says of a message without a session that was
+// forwarded to an entity which requires one.
+var errSessionNull = queue.Refusal{
+	Reason:      "Session ID is null.",
+	Description: "Session enabled entity doesn't allow a message whose session identifier is null.",
+}
+
+// errNoTarget is the cause of a refusal to forward to an entity that isn't there.
+var errNoTarget = errors.New("The auto forwarding destination entity does not exist.")
 
 // forwardTo returns what passes messages on to the entity with the name, nil for
-// no name. The entity is looked up for every message: it may come and go.
-func (s *Server) forwardTo(name string) func(time.Time, queue.Passed) error {
+// no name. The entity is looked up for every message: it may come and go. With a
+// source, which is where they were dead-lettered, that is noted on them.
+func (s *Server) forwardTo(name, source string) func(time.Time, queue.Passed) error {
 	if name == "" {
 		return nil
 	}
@@ -26,14 +35,68 @@ func (s *Server) forwardTo(name string) func(time.Time, queue.Passed) error {
 			return fmt.Errorf("%s", notFound(name))
 		}
 		target.use(now)
-		item, err := newItem(p.Payload)
+		if fault := target.closed(StatusSendDisabled); fault != nil {
+			return errors.New(fault.Description)
+		}
+		if fault := target.full(target.maxSize(), len(p.Payload)); fault != nil {
+			return errors.New(fault.Description)
+		}
+		item, err := passedItem(p, source)
 		if err != nil {
 			return err
 		}
-		item.Overlay, item.Hops, item.EnqueueAt = p.Overlay, p.Hops, time.Time{}
 		if _, err = target.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
 			return errSessionNull
 		}
 		return err
 	}
+}
+
+// passedItem makes what the next queue keeps of a message that another has passed
+// on. The first number that it got stays with it (service-bus messages-payloads,
+// EnqueuedSequenceNumber).
+func passedItem(p queue.Passed, source string) (queue.Item, error) {
+	var marks wire.Map
+	if p.Hops == 1 {
+		marks = append(marks, wire.Pair{Key: wire.Symbol(annotationEnqueueSequence), Value: p.Sequence})
+	}
+	if source != "" {
+		marks = append(marks, wire.Pair{Key: wire.Symbol(annotationDeadLetterSource), Value: source})
+	}
+	item, err := makeItem(p.Payload, wire.Rewrite{MessageAnnotations: marks})
+	item.Overlay, item.Hops = p.Overlay, p.Hops
+	return item, err
+}
+
+// forwards refuses a link that receives what is forwarded.
+func (l *link) forwards() *wire.Error {
+	d := l.entity.described()
+	if to := d.ForwardTo; to == "" && !l.address.deadLetter || d.ForwardDeadLetteredMessagesTo == "" && l.address.deadLetter {
+		return nil
+	}
+	return refuse(wire.CondNotAllowed, "Cannot create a message receiver on an entity with auto-forwarding enabled.")
+}
+
+// targets tells where an entity is to forward to and can't, as there is no such
+// queue or topic.
+func (s *Server) targets(k kind, q Queue) []error {
+	var faults []error
+	for field, name := range map[string]string{"ForwardTo": q.ForwardTo, "ForwardDeadLetteredMessagesTo": q.ForwardDeadLetteredMessagesTo} {
+		if name == "" {
+			continue
+		}
+		if !s.known(strings.ToLower(entityOf(name))) {
+			faults = append(faults, fmt.Errorf("%s %q: %s %q: %w", k, q.Name, field, name, errNoTarget))
+		}
+	}
+	return faults
+}
+
+// known tells whether there is a queue or topic at a folded path, or will be once
+// the options are carried out: their order is no matter.
+func (s *Server) known(path string) bool {
+	e, ok := s.catalog.find(path)
+	return ok && e.kind != kindSubscription || s.configuring &&
+		(slices.ContainsFunc(s.options.Queues, func(q Queue) bool { return strings.ToLower(q.Name) == path }) ||
+			slices.ContainsFunc(s.options.Topics, func(t Topic) bool { return strings.ToLower(t.Name) == path }))
 }

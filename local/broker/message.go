@@ -22,13 +22,17 @@ const (
 	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
 	annotationSequenceNumber = "x-opt-sequence-number"
 	annotationLockToken      = "x-opt-lock-token"
+
+	annotationEnqueueSequence  = "x-opt-enqueue-sequence-number"
+	annotationDeadLetterSource = "x-opt-deadletter-source"
 )
 
 // ownAnnotations are those that only the broker sets. A message that is sent
-// on with them, after it was received, loses them.
+// on with them, after it was received, loses them. The source of a dead letter
+// stays, as in Service Bus.
 var ownAnnotations = []string{
 	annotationEnqueuedTime, annotationLockedUntil, annotationMessageState, annotationSequenceNumber,
-	annotationLockToken, "x-opt-enqueue-sequence-number", "x-opt-deadletter-source",
+	annotationLockToken, annotationEnqueueSequence,
 }
 
 // Values of x-opt-message-state, for a message that can be received or is, one
@@ -108,6 +112,11 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 // delivered and breaks no decoder of a receiver. The payload is copied, as it may be
 // a small part of a large batch.
 func newItem(payload []byte) (queue.Item, error) {
+	return makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations})
+}
+
+// makeItem makes an item of a message with some changes.
+func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 	m, err := wire.Split(payload)
 	if err != nil {
 		return queue.Item{}, err
@@ -137,8 +146,7 @@ func newItem(payload []byte) (queue.Item, error) {
 	if err := checkIDs(properties, annotations); err != nil {
 		return queue.Item{}, err
 	}
-	rewrite := wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations}
-	size := len(payload)
+	size := len(payload) + 64*len(rewrite.MessageAnnotations)
 	named := properties
 	if properties.MessageID == nil {
 		named.MessageID = newMessageID()
@@ -194,7 +202,10 @@ func delivered(d queue.Delivery) ([]byte, error) {
 func peeked(m queue.Message) ([]byte, error) { return encode(m, brokerAnnotations(m)) }
 
 func brokerAnnotations(m queue.Message) wire.Map {
-	annotations := make(wire.Map, 0, 4)
+	annotations := make(wire.Map, 0, 5)
+	if m.Hops == 0 { // else the message has the number that it got at first
+		annotations = append(annotations, wire.Pair{Key: wire.Symbol(annotationEnqueueSequence), Value: int64(0)})
+	}
 	state := stateActive
 	switch {
 	case m.Scheduled:

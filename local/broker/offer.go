@@ -21,13 +21,13 @@ type offer struct {
 }
 
 func newOffer(p queue.Passed, now time.Time) (*offer, error) {
-	item, err := newItem(p.Payload)
+	item, err := passedItem(p, "")
 	if err != nil {
 		return nil, err
 	}
-	item.Overlay, item.Hops, item.EnqueueAt, item.MessageID = p.Overlay, p.Hops, time.Time{}, ""
+	item.EnqueueAt, item.MessageID = time.Time{}, ""
 	o := &offer{item: item}
-	if o.sections, err = wire.Split(p.Payload); err != nil {
+	if o.sections, err = wire.Split(item.Payload); err != nil {
 		return nil, err
 	}
 	if o.properties, err = o.sections.ParseProperties(); err != nil {
@@ -105,7 +105,7 @@ func (o *offer) changed(r *rule) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	item, err := newItem(payload)
+	item, err := makeItem(payload, wire.Rewrite{})
 	if err != nil {
 		return queue.Item{}, err
 	}

@@ -96,15 +96,18 @@ type Queue struct {
 	// 10 minutes.
 	RequiresDuplicateDetection          bool
 	DuplicateDetectionHistoryTimeWindow time.Duration
-	// ForwardTo names the entity that messages go on to as they arrive, and
+	// ForwardTo names the queue or topic that messages go on to as they arrive, and
 	// ForwardDeadLetteredMessagesTo the one that takes the dead letters, by its path
-	// or its address. A message goes over four hops at most.
+	// or its address. It must be there, and nobody else receives what is forwarded.
+	// A message goes over four hops at most. One that is not taken, because the
+	// other entity is gone, full or disabled, is a dead letter here.
 	ForwardTo, ForwardDeadLetteredMessagesTo string
 	// Status says what the queue is open for; empty means StatusActive.
 	Status Status
 	// AutoDeleteOnIdle ends the queue when nobody has used it for so long, five
 	// minutes at least; 0 means never. It is in use while a link is attached to it
-	// or a message is scheduled, and when it is updated or a message is forwarded to it.
+	// or a message is scheduled, and when it is updated or a message is forwarded to it;
+	// with ForwardTo it always is.
 	AutoDeleteOnIdle time.Duration
 	// MaxSizeInMegabytes is how many MiB of messages are taken, dead letters
 	// included; 0 means 1024, the most is 81920.
@@ -190,6 +193,9 @@ func (q Queue) withDefaults() Queue {
 	if q.MaxSizeInMegabytes == 0 {
 		q.MaxSizeInMegabytes = defaultMaxSize
 	}
+	if q.ForwardTo != "" { // what forwards is always in use
+		q.AutoDeleteOnIdle = 0
+	}
 	return q
 }
 
@@ -239,6 +245,13 @@ func (q Queue) validate(k kind) []error {
 	case StatusActive, StatusDisabled, StatusSendDisabled, StatusReceiveDisabled:
 	default:
 		fault("Status %q is unknown", q.Status)
+	}
+	switch {
+	case q.ForwardTo == "":
+	case q.RequiresSession:
+		fault("ForwardTo %q: what requires sessions can't forward", q.ForwardTo)
+	case strings.EqualFold(entityOf(q.ForwardTo), q.Name):
+		fault("ForwardTo %q: it is the %s itself", q.ForwardTo, k)
 	}
 	if q.DefaultMessageTimeToLive < 0 {
 		fault("DefaultMessageTimeToLive %v: must not be negative", q.DefaultMessageTimeToLive)

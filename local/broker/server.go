@@ -26,6 +26,8 @@ type Server struct {
 	store   *store.Store // nil without Options.Data
 	stored  sync.Once    // closes it
 	started time.Time
+	// configuring tells that New carries the options out.
+	configuring bool
 
 	start   sync.Once
 	serving chan struct{}   // closed by the first Serve, or by a stop before it

@@ -256,6 +256,6 @@ func (e *entity) receive(now time.Time, item queue.Item) {
 		item.TimeToLive = bound
 	}
 	if _, err := e.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
-		e.queue.Bury(now, item, errSessionNull.Error(), errSessionNull.Error())
+		e.queue.Bury(now, item, errSessionNull.Reason, errSessionNull.Description)
 	}
 }

@@ -88,7 +88,7 @@ func (s *Server) CreateSubscription(topic string, d Subscription) error {
 	if err != nil {
 		return fmt.Errorf("create subscription of %w", err)
 	}
-	if faults := d.validate(t.path); faults != nil {
+	if faults := append(d.validate(t.path), s.targets(kindSubscription, d.queue(t.path))...); faults != nil {
 		return fmt.Errorf("create subscription: %w", errors.Join(faults...))
 	}
 	e := newEntity(s, kindSubscription, d.queue(t.path).withDefaults())

@@ -1,6 +1,7 @@
 package queue
 
 import (
+	"errors"
 	"fmt"
 	"time"
 )
@@ -13,6 +14,8 @@ type Passed struct {
 	Payload []byte
 	Overlay map[string]any // nil for none; it must not be changed
 	Hops    int            // this one included
+	// Sequence is the number that the message had in the queue that it leaves.
+	Sequence int64
 }
 
 // passing is a message that leaves when the mutex has been given back: where it
@@ -20,34 +23,37 @@ type Passed struct {
 type passing struct {
 	to      func(time.Time, Passed) error
 	message Passed
-	dead    bool  // it was dead-lettered here
-	kept    int64 // the number under which the store still has it; 0 for none
+	dead    bool // it was dead-lettered here
+	stored  bool // the store still has it, under its number
 }
 
 // pass sends a message on. One that the store has stays there until it has
 // arrived: it may come twice if the process ends in between, but it is not lost.
-func (q *Queue) pass(item Item, kept int64, dead bool) {
-	p := passing{to: q.config.Forward, dead: dead, kept: kept, message: Passed{Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1}}
+func (q *Queue) pass(seq int64, item Item, stored, dead bool) {
+	p := passing{to: q.config.Forward, dead: dead, stored: stored, message: Passed{
+		Sequence: seq, Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1,
+	}}
 	if dead {
 		p.to = q.config.ForwardDead
 	}
 	if p.message.Hops > maxHops {
-		p.to = func(time.Time, Passed) error { return tooManyHops{} }
+		p.to = func(time.Time, Passed) error { return tooManyHops }
 	}
 	q.passing = append(q.passing, p)
 }
 
-type tooManyHops struct{}
+// Refusal is why a message was not taken, as its dead letter tells it.
+type Refusal struct{ Reason, Description string }
 
-func (tooManyHops) Error() string {
-	return fmt.Sprintf(
-		"The maximum number of allowed hops when forwarding between queues has been exceeded. This value is set to %d.", maxHops)
-}
+func (r Refusal) Error() string { return r.Description }
+
+var tooManyHops = Refusal{ReasonHops, fmt.Sprintf(
+	"The maximum number of allowed hops when forwarding between queues has been exceeded. This value is set to %d.", maxHops)}
 
 // handOn passes a message on, or puts it into the dead-letter queue.
 func (q *Queue) handOn(now time.Time, p passing) {
 	err := p.to(now, p.message)
-	if err == nil && p.kept == 0 {
+	if err == nil && !p.stored {
 		return
 	}
 	q.enter(now)
@@ -55,26 +61,21 @@ func (q *Queue) handOn(now time.Time, p passing) {
 	if err != nil {
 		q.keep(now, p, err)
 	}
-	if p.kept != 0 {
-		q.note(Change{Kind: ChangeDelete, Sequence: p.kept})
+	if p.stored {
+		q.note(Change{Kind: ChangeDelete, Sequence: p.message.Sequence})
 	}
 }
 
-// keep puts a message that could not be passed on into the dead-letter queue, as
-// a message of its own.
+// keep puts a message that could not be passed on into the dead-letter queue.
 func (q *Queue) keep(now time.Time, p passing, cause error) {
-	item := Item{Payload: p.message.Payload, Overlay: p.message.Overlay, Hops: p.message.Hops}
+	item := Item{Payload: p.message.Payload, Overlay: p.message.Overlay, Hops: p.message.Hops - 1}
 	if !p.dead {
-		reason := cause.Error()
-		if _, far := cause.(tooManyHops); far {
-			reason = ReasonHops
-		}
-		item.Overlay = overlaid(item.Overlay, because(reason, cause.Error()))
+		refusal := Refusal{cause.Error(), cause.Error()}
+		errors.As(cause, &refusal)
+		item.Overlay = overlaid(item.Overlay, because(refusal.Reason, refusal.Description))
 	}
-	q.lastSeq++
-	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 	q.toDead(&entry{
-		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
+		seq: p.message.Sequence, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
 		payload: item.Payload, overlay: item.Overlay,
 	}, now)
 }

@@ -64,7 +64,8 @@ type Config struct {
 	Partitioned bool
 	// Forward, when set, takes every message as it joins the queue, which then
 	// keeps none; ForwardDead takes every message that is dead-lettered. A message
-	// that is not taken is dead-lettered here, with the error as the description.
+	// that is not taken is dead-lettered here, for what a Refusal says, or else with
+	// the error as reason and description.
 	// They are called in the order of the messages as far as one caller's go,
 	// without the queue's mutex, and may call other queues.
 	Forward, ForwardDead func(time.Time, Passed) error
@@ -201,7 +202,7 @@ func (q *Queue) repeats(id string, now time.Time) bool {
 // its place.
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	if q.config.Forward != nil {
-		q.pass(item, 0, false)
+		q.pass(seq, item, false, false)
 		return
 	}
 	e := &entry{

@@ -169,7 +169,7 @@ func (q *Queue) bury(e *entry, now time.Time) {
 	q.unlist(e)
 	e.deferred = false
 	if q.config.ForwardDead != nil {
-		q.pass(Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, e.seq, true)
+		q.pass(e.seq, Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, q.store != nil, true)
 		return
 	}
 	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})

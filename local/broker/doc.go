@@ -64,4 +64,6 @@
 //     without links is closed after five, or one if it never had any.
 //   - A link ends with the token that allows it, unless another has been put.
 //   - Delivery tags are lock tokens in the byte order of a .NET Guid.
+//   - Delivery annotations of a sender reach the receiver. The lock token is one of
+//     them.
 package broker

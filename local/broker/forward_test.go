@@ -54,8 +54,8 @@ func TestForwarding(t *testing.T) {
 		t.Errorf("the subscription has %+v", got)
 	}
 	letters := receive(t, receiverOf(t, client, "dead", nil), 2)
-	if direct := letters[0]; *direct.EnqueuedSequenceNumber != 0 || direct.DeadLetterSource != nil {
-		t.Errorf("what was not forwarded has number %d and source %v", *direct.EnqueuedSequenceNumber, direct.DeadLetterSource)
+	if direct := letters[0]; direct.EnqueuedSequenceNumber != nil || direct.DeadLetterSource != nil {
+		t.Errorf("what was not forwarded has number %v and source %v", direct.EnqueuedSequenceNumber, direct.DeadLetterSource)
 	}
 	if m := letters[1]; string(m.Body) != "a" || *m.DeadLetterReason != reason || *m.DeadLetterSource != "topic/Subscriptions/s" ||
 		*m.EnqueuedSequenceNumber != 1 || *m.SequenceNumber != 2 {
@@ -133,8 +133,8 @@ func TestADeadLetterThatNobodyTakesStays(t *testing.T) {
 	if err := s.UpdateQueue(broker.Queue{Name: "q"}); err != nil {
 		t.Fatal(err)
 	}
-	if m := receiveOne(t, deadLetters(t, client)); *m.DeadLetterReason != "mine" || m.DeadLetterSource != nil || *m.EnqueuedSequenceNumber != 0 {
-		t.Errorf("dead letter %q from %v, first number %d", *m.DeadLetterReason, m.DeadLetterSource, *m.EnqueuedSequenceNumber)
+	if m := receiveOne(t, deadLetters(t, client)); *m.DeadLetterReason != "mine" || m.DeadLetterSource != nil || m.EnqueuedSequenceNumber != nil {
+		t.Errorf("dead letter %q from %v, first number %v", *m.DeadLetterReason, m.DeadLetterSource, m.EnqueuedSequenceNumber)
 	}
 }
 

@@ -112,7 +112,7 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 // delivered and breaks no decoder of a receiver. The payload is copied, as it may be
 // a small part of a large batch.
 func newItem(payload []byte) (queue.Item, error) {
-	return makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: true, DropMessageAnnotations: ownAnnotations})
+	return makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: ownAnnotations, DropMessageAnnotations: ownAnnotations})
 }
 
 // makeItem makes an item of a message with some changes.
@@ -187,25 +187,34 @@ func scheduledFor(annotations wire.Map) (time.Time, error) {
 	}
 }
 
-// delivered encodes a message as a receiver gets it.
+// delivered encodes a message as a receiver gets it, by its link or by its sequence
+// number. The delivery annotations of the sender are kept, as Service Bus does, and
+// the lock token stands among them: where there is no delivery tag, nowhere else.
 func delivered(d queue.Delivery) ([]byte, error) {
 	annotations := brokerAnnotations(d.Message)
-	if !d.LockedUntil.IsZero() {
-		annotations = append(annotations, wire.Pair{
-			Key: wire.Symbol(annotationLockedUntil), Value: timestamp(d.LockedUntil),
-		})
+	if d.Deferred {
+		annotations = append(annotations, messageState(d.Message))
 	}
-	return encode(d.Message, annotations)
+	if d.Token == (queue.Token{}) {
+		return encode(d.Message, nil, annotations)
+	}
+	annotations = append(annotations, wire.Pair{Key: wire.Symbol(annotationLockedUntil), Value: timestamp(d.LockedUntil)})
+	return encode(d.Message, wire.Map{{Key: wire.Symbol(annotationLockToken), Value: wire.UUID(d.Token)}}, annotations)
 }
 
 // peeked encodes a message as peek shows it.
-func peeked(m queue.Message) ([]byte, error) { return encode(m, brokerAnnotations(m)) }
+func peeked(m queue.Message) ([]byte, error) {
+	return encode(m, nil, append(brokerAnnotations(m), messageState(m)))
+}
 
+// brokerAnnotations are those of every message, with room for two more.
 func brokerAnnotations(m queue.Message) wire.Map {
-	annotations := make(wire.Map, 0, 5)
-	if m.Hops == 0 { // else the message has the number that it got at first
-		annotations = append(annotations, wire.Pair{Key: wire.Symbol(annotationEnqueueSequence), Value: int64(0)})
-	}
+	return append(make(wire.Map, 0, 4),
+		wire.Pair{Key: wire.Symbol(annotationSequenceNumber), Value: m.Sequence},
+		wire.Pair{Key: wire.Symbol(annotationEnqueuedTime), Value: timestamp(m.EnqueuedAt)})
+}
+
+func messageState(m queue.Message) wire.Pair {
 	state := stateActive
 	switch {
 	case m.Scheduled:
@@ -213,10 +222,7 @@ func brokerAnnotations(m queue.Message) wire.Map {
 	case m.Deferred:
 		state = stateDeferred
 	}
-	return append(annotations,
-		wire.Pair{Key: wire.Symbol(annotationSequenceNumber), Value: m.Sequence},
-		wire.Pair{Key: wire.Symbol(annotationEnqueuedTime), Value: timestamp(m.EnqueuedAt)},
-		wire.Pair{Key: wire.Symbol(annotationMessageState), Value: state})
+	return wire.Pair{Key: wire.Symbol(annotationMessageState), Value: state}
 }
 
 // errUnread is the error of a message whose payload the disk does not give back.
@@ -225,7 +231,7 @@ var errUnread = errors.New("the payload can't be read from the disk")
 // encode puts the broker's knowledge of a message around what was sent.
 // azservicebus reads the header only if there are properties, so both are
 // always written.
-func encode(m queue.Message, annotations wire.Map) ([]byte, error) {
+func encode(m queue.Message, delivery, annotations wire.Map) ([]byte, error) {
 	if m.Payload == nil {
 		return nil, errUnread
 	}
@@ -242,8 +248,9 @@ func encode(m queue.Message, annotations wire.Map) ([]byte, error) {
 		// The entity may have shortened the life that the sender gave.
 		header.TTL = wire.Some(uint32(min(m.ExpiresAt.Sub(m.EnqueuedAt).Milliseconds(), math.MaxUint32)))
 	}
-	return sent.AppendRewritten(make([]byte, 0, len(m.Payload)+160), wire.Rewrite{
+	return sent.AppendRewritten(make([]byte, 0, len(m.Payload)+200), wire.Rewrite{
 		Header:                &header,
+		DeliveryAnnotations:   delivery,
 		MessageAnnotations:    annotations,
 		ApplicationProperties: underlay(m.Overlay),
 		EnsureProperties:      true,

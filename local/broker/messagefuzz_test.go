@@ -81,12 +81,10 @@ func checkItem(t *testing.T, item queue.Item) {
 	m := queue.Message{Sequence: 1, Payload: item.Payload, Overlay: map[string]any{"DeadLetterReason": "r"}, DeliveryCount: 3}
 	for name, show := range map[string]func(queue.Message) ([]byte, error){
 		"delivered": func(m queue.Message) ([]byte, error) {
-			return delivered(queue.Delivery{Message: m, LockedUntil: time.Unix(1, 0)})
+			return delivered(queue.Delivery{Message: m, Token: queue.Token{1}, LockedUntil: time.Unix(1, 0)})
 		},
-		"peeked": peeked,
-		"deferred": func(m queue.Message) ([]byte, error) {
-			return deferred(queue.Delivery{Message: m, Token: queue.Token{1}})
-		},
+		"peeked":  peeked,
+		"deleted": func(m queue.Message) ([]byte, error) { return delivered(queue.Delivery{Message: m}) },
 	} {
 		b, err := show(m)
 		if err != nil {

@@ -35,7 +35,7 @@ func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, erro
 	}
 	list := make(wire.List, len(deliveries))
 	for i, d := range deliveries {
-		encoded, err := deferred(d)
+		encoded, err := delivered(d)
 		if err != nil {
 			return nil, err
 		}
@@ -122,20 +122,4 @@ func (m management) cancelScheduled(_ request, args wire.Map) (any, error) {
 		return nil, err
 	}
 	return done, nil
-}
-
-// deferred encodes a message that is received by its sequence number. There is no
-// delivery tag to hold the lock token, so it stands in an annotation.
-func deferred(d queue.Delivery) ([]byte, error) {
-	encoded, err := delivered(d)
-	if err != nil || d.Token == (queue.Token{}) {
-		return encoded, err
-	}
-	sent, err := wire.Split(encoded)
-	if err != nil {
-		return nil, err
-	}
-	return sent.AppendRewritten(nil, wire.Rewrite{
-		DeliveryAnnotations: wire.Map{{Key: wire.Symbol(annotationLockToken), Value: wire.UUID(d.Token)}},
-	})
 }

@@ -64,9 +64,10 @@ func TestBodyKinds(t *testing.T) {
 	for name, body := range tests {
 		t.Run(name, func(t *testing.T) {
 			sent := &azservicebus.AMQPAnnotatedMessage{
-				Body:               body,
-				MessageAnnotations: map[any]any{"x-opt-own": int32(7)},
-				Footer:             map[any]any{"check": "sum"},
+				Body:                body,
+				DeliveryAnnotations: map[any]any{"own": true, "x-opt-lock-token": "forged"},
+				MessageAnnotations:  map[any]any{"x-opt-own": int32(7)},
+				Footer:              map[any]any{"check": "sum"},
 			}
 			if err := sender.SendAMQPAnnotatedMessage(deadline(t), sent, nil); err != nil {
 				t.Fatal(err)
@@ -75,8 +76,18 @@ func TestBodyKinds(t *testing.T) {
 			if diff := cmp.Diff(body, got.RawAMQPMessage.Body); diff != "" {
 				t.Errorf("body (-sent +received):\n%s", diff)
 			}
-			if v := got.RawAMQPMessage.MessageAnnotations["x-opt-own"]; v != int32(7) {
-				t.Errorf("annotation = %v", v)
+			delivery := map[any]any{"own": true, "x-opt-lock-token": amqp.UUID(got.LockToken)}
+			if diff := cmp.Diff(delivery, got.RawAMQPMessage.DeliveryAnnotations); diff != "" {
+				t.Errorf("delivery annotations (-want +got):\n%s", diff)
+			}
+			annotations := []any{"x-opt-enqueued-time", "x-opt-locked-until", "x-opt-own", "x-opt-sequence-number"}
+			for _, name := range annotations {
+				if got.RawAMQPMessage.MessageAnnotations[name] == nil {
+					t.Errorf("there is no annotation %s", name)
+				}
+			}
+			if n := len(got.RawAMQPMessage.MessageAnnotations); n != len(annotations) {
+				t.Errorf("%d message annotations, want %d: %v", n, len(annotations), got.RawAMQPMessage.MessageAnnotations)
 			}
 			if v := got.RawAMQPMessage.Footer["check"]; v != "sum" {
 				t.Errorf("footer = %v", v)

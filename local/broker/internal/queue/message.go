@@ -80,8 +80,6 @@ type Message struct {
 	// Scheduled tells that the message is yet to join the queue, at EnqueuedAt.
 	// It then gets another Sequence.
 	Scheduled bool
-	// Hops is how many queues have passed the message on.
-	Hops int
 	// Payload is the Item's payload. It must not be changed.
 	Payload []byte
 	// Overlay holds the properties that settlements set on the message since
@@ -137,7 +135,6 @@ func (q *Queue) message(e *entry) Message {
 		DeliveryCount: int(e.deliveries),
 		Locked:        e.state == stateLocked,
 		Deferred:      e.deferred,
-		Hops:          int(e.hops),
 		Payload:       q.payload(e),
 		Overlay:       e.overlay,
 	}

@@ -103,7 +103,7 @@ func (q *Queue) withScheduled(page []Message, id *string, from int64, limit int)
 	}
 	for _, s := range q.later.elems {
 		if s.seq >= from && (id == nil || q.config.Sessions && *s.item.Session == *id) {
-			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Hops: s.item.Hops, Payload: q.itemOf(s).Payload, Overlay: s.item.Overlay})
+			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Payload: q.itemOf(s).Payload, Overlay: s.item.Overlay})
 		}
 	}
 	slices.SortFunc(page, func(a, b Message) int { return int(a.Sequence - b.Sequence) })

@@ -176,7 +176,7 @@ func checkRewrite(t *testing.T, m *wire.Message, valid bool) {
 	t.Helper()
 	annotations := wire.Map{sym("x-opt-sequence-number", int64(7))}
 	out, err := m.AppendRewritten(nil, wire.Rewrite{
-		Header: &wire.Header{DeliveryCount: 1}, DropDeliveryAnnotations: true, MessageAnnotations: annotations,
+		Header: &wire.Header{DeliveryCount: 1}, DropDeliveryAnnotations: []string{"x"}, MessageAnnotations: annotations,
 		ApplicationProperties: wire.Map{{Key: "a", Value: "b"}}, DropMessageAnnotations: []string{"x"}, EnsureProperties: true,
 	})
 	if err != nil {

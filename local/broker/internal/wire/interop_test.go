@@ -194,7 +194,7 @@ func TestInteropRewritten(t *testing.T) {
 	h := ourHeader
 	h.DeliveryCount++
 	out, err := m.AppendRewritten(nil, wire.Rewrite{
-		Header: &h, DropDeliveryAnnotations: true,
+		Header: &h, DropDeliveryAnnotations: []string{"x-opt-lock-token"},
 		MessageAnnotations:    wire.Map{sym("x-opt-sequence-number", int64(1)), sym("x-opt-locked-until", wire.Timestamp(7))},
 		ApplicationProperties: wire.Map{{Key: "DeadLetterReason", Value: "InvalidPhoneNumber"}},
 	})

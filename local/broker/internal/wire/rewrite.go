@@ -7,9 +7,6 @@ import "slices"
 type Rewrite struct {
 	// Header replaces the header when it is not nil.
 	Header *Header
-	// DropDeliveryAnnotations leaves out those that came: they speak to the
-	// next peer only (part 3, section 3.2.2).
-	DropDeliveryAnnotations bool
 	// Properties replaces the properties when it is not nil.
 	Properties *Properties
 
@@ -22,9 +19,9 @@ type Rewrite struct {
 	MessageAnnotations    Map
 	ApplicationProperties Map
 
-	// DropMessageAnnotations names message annotations that are left out,
-	// such as those that only the server may set.
-	DropMessageAnnotations []string
+	// These name annotations that are left out, such as those that only the
+	// server may set.
+	DropDeliveryAnnotations, DropMessageAnnotations []string
 
 	// EnsureProperties writes an empty properties section when there is
 	// none: the Go client reads the header only if there is one.
@@ -38,11 +35,7 @@ type Rewrite struct {
 func (m *Message) AppendRewritten(b []byte, r Rewrite) ([]byte, error) {
 	w := rewriter{b: b}
 	w.replace(m.Header, r.Header != nil, r.Header)
-	incoming := m.DeliveryAnnotations
-	if r.DropDeliveryAnnotations {
-		incoming = nil
-	}
-	w.merge(incoming, descDeliveryAnnotations, r.DeliveryAnnotations, nil)
+	w.merge(m.DeliveryAnnotations, descDeliveryAnnotations, r.DeliveryAnnotations, r.DropDeliveryAnnotations)
 	w.merge(m.MessageAnnotations, descMessageAnnotations, r.MessageAnnotations, r.DropMessageAnnotations)
 	properties := r.Properties
 	if properties == nil && m.Properties == nil && r.EnsureProperties {

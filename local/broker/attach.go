@@ -106,10 +106,10 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 		return fault
 	}
 	if l.address.deadLetter && !l.address.management {
-		return refuse(wire.CondNotAllowed, "messages can't be sent to a dead-letter queue")
+		return refuse(wire.CondNotAllowed, "%s", textToDeadLetters)
 	}
 	if !l.address.management && l.entity != nil && l.entity.kind == kindSubscription {
-		return refuse(wire.CondNotAllowed, "messages can't be sent to a subscription; send them to its topic")
+		return refuse(wire.CondNotAllowed, "%s", textToSubscription)
 	}
 	return l.open(StatusSendDisabled)
 }

@@ -101,6 +101,8 @@ func (u unsettled) fault(err error) *wire.Error {
 	switch {
 	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return refuse(wire.CondNotAllowed, "%s", err.Error())
+	case errors.Is(err, queue.ErrProperties):
+		return refuse(wire.CondNotAllowed, "%s", textProperties)
 	case u.from.holds != nil && u.from.lost.Load():
 		return refuse(condSessionLockLost, "%s", textSessionLost)
 	}

@@ -79,6 +79,8 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		Forward:           s.forwardTo(q.ForwardTo, ""),
 		ForwardDead:       s.forwardTo(q.ForwardDeadLetteredMessagesTo, e.path),
 		Alarm:             func() { signal(e.alarm) },
+		Weigh:             weigh,
+		MaxProperties:     maxHeaderSize,
 	}
 	if e.kind == kindTopic {
 		c.Forward = e.publish

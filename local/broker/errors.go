@@ -29,6 +29,16 @@ const textLockLost = "The lock supplied is invalid. Either the lock expired, or 
 // more.
 const textSessionLost = "The session lock has expired on the MessageSession. Accept a new MessageSession."
 
+// What is said about messages that are sent to where they can only be received.
+const (
+	textToDeadLetters  = "messages can't be sent to a dead-letter queue"
+	textToSubscription = "messages can't be sent to a subscription; send them to its topic"
+)
+
+// textProperties is for a settlement that sets more properties than a message may
+// have.
+const textProperties = "The properties of the message would exceed the maximum size of the header."
+
 // refuse makes the error that a peer is told.
 func refuse(condition wire.Symbol, format string, args ...any) *wire.Error {
 	return &wire.Error{Condition: condition, Description: fmt.Sprintf(format, args...)}

@@ -90,6 +90,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusGone, description: textSessionLost, condition: condSessionLockLost}
 	case errors.Is(err, queue.ErrNotFound):
 		return reply{status: http.StatusNotFound, description: textMessageNotFound, condition: condMessageNotFound}
+	case errors.Is(err, queue.ErrProperties):
+		return reply{status: http.StatusBadRequest, description: textProperties, condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrSessionNeeded):
 		return reply{status: http.StatusBadRequest, description: textSessionNeeded, condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrDeadLetterQueue):

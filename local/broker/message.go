@@ -60,14 +60,22 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		if fault := l.suffer(); fault != nil {
 			return fault
 		}
-		if s := l.session.conn.server.store; s != nil && s.Err() != nil {
-			return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
+		if fault := l.session.conn.server.diskFull(); fault != nil {
+			return fault
 		}
 		if _, err := q.Enqueue(now(), items...); err != nil {
 			return sendFault(err)
 		}
 		return nil
 	}
+}
+
+// diskFull refuses what a disk can't keep that takes nothing more.
+func (s *Server) diskFull() *wire.Error {
+	if s.store != nil && s.store.Err() != nil {
+		return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
+	}
+	return nil
 }
 
 // suffer has the faults happen that wait for a message.

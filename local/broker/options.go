@@ -109,8 +109,9 @@ type Queue struct {
 	// or a message is scheduled, and when it is updated or a message is forwarded to it;
 	// with ForwardTo it always is.
 	AutoDeleteOnIdle time.Duration
-	// MaxSizeInMegabytes is how many MiB of messages are taken, dead letters
-	// included; 0 means 1024, the most is 81920.
+	// MaxSizeInMegabytes is how many MiB are taken: of messages, dead letters and
+	// scheduled ones included, of states of sessions, and of the ids by which
+	// duplicates are told; 0 means 1024, the most is 81920.
 	MaxSizeInMegabytes int
 	// MaxMessageSizeInKilobytes is the largest message, and the largest batch, in
 	// KiB; 0 means that of the Options, which is the most.

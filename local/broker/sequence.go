@@ -51,8 +51,8 @@ func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, erro
 // schedule sends messages that join the queue later. Each says when by an
 // annotation.
 func (m management) schedule(_ request, args wire.Map) (any, error) {
-	if m.address.deadLetter {
-		return nil, refuse(wire.CondNotAllowed, "messages can't be sent to a dead-letter queue")
+	if fault := m.sendable(); fault != nil {
+		return nil, fault
 	}
 	v, _ := args.Get("messages")
 	given := elements(v)
@@ -87,6 +87,20 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 		numbers[i] = first + int64(i)
 	}
 	return wire.Map{{Key: "sequence-numbers", Value: wire.ArrayOf(numbers...)}}, nil
+}
+
+// sendable refuses what a link to send on would be refused for.
+func (m management) sendable() *wire.Error {
+	switch {
+	case m.address.deadLetter:
+		return refuse(wire.CondNotAllowed, "%s", textToDeadLetters)
+	case m.entity.kind == kindSubscription:
+		return refuse(wire.CondNotAllowed, "%s", textToSubscription)
+	}
+	if fault := m.entity.closed(StatusSendDisabled); fault != nil {
+		return fault
+	}
+	return m.conn.server.diskFull()
 }
 
 // maxDelete is how many messages a request deletes at most (service-bus

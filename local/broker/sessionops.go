@@ -98,6 +98,15 @@ func (m management) setSessionState(r request, args wire.Map) (any, error) {
 	if len(state) > maxSessionState {
 		return nil, refuse(wire.CondMessageSizeExceeded, "The state of a session has at most %d bytes.", maxSessionState)
 	}
+	old, err := m.queue.SessionState(m.now(), id)
+	if err != nil {
+		return nil, err
+	}
+	if grows := len(state) - len(old); grows > 0 {
+		if fault := m.entity.full(m.entity.maxSize(), grows); fault != nil {
+			return nil, fault
+		}
+	}
 	if err := m.queue.SetSessionState(m.now(), id, state); err != nil {
 		return nil, err
 	}

@@ -2,8 +2,8 @@ package broker
 
 import "github.com/muster-mfa/muster/local/broker/internal/wire"
 
-// size is how many bytes of payload the entity holds; a topic holds those of its
-// subscriptions.
+// size is how many bytes of messages and states of sessions the entity holds; a
+// topic holds those of its subscriptions.
 func (e *entity) size() int64 {
 	size := e.queue.Size()
 	for _, sub := range e.subscriptions() {
@@ -12,9 +12,10 @@ func (e *entity) size() int64 {
 	return size
 }
 
-// full refuses what would take the entity beyond its size.
+// full refuses what would take the entity beyond its size. The ids by which
+// duplicates are told take room too.
 func (e *entity) full(limit int64, more int) *wire.Error {
-	size := e.size()
+	size := e.size() + e.queue.Remembered()
 	if size+int64(more) <= limit {
 		return nil
 	}
@@ -51,4 +52,13 @@ func (s *Server) maxMessageSize(e *entity) int {
 		return min(own, s.options.MaxMessageSize)
 	}
 	return s.options.MaxMessageSize
+}
+
+// weigh tells how many bytes properties take in a message.
+func weigh(properties map[string]any) int {
+	b, err := wire.AppendValue(nil, underlay(properties))
+	if err != nil {
+		return 0 // they come from a peer, or are texts
+	}
+	return len(b)
 }

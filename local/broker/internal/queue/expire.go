@@ -80,7 +80,7 @@ func (q *Queue) DeleteBatch(now time.Time, id *string, until time.Time, limit in
 // drop ends an entry that outlived its time and is in no place but the index.
 func (q *Queue) drop(e *entry, now time.Time) {
 	if q.config.DeadLetterExpired {
-		e.explain(ReasonExpired, "The message expired and was dead lettered.")
+		q.lay(e, because(ReasonExpired, "The message expired and was dead lettered."))
 		q.bury(e, now)
 		return
 	}

@@ -74,8 +74,5 @@ func (q *Queue) keep(now time.Time, p passing, cause error) {
 		errors.As(cause, &refusal)
 		item.Overlay = overlaid(item.Overlay, because(refusal.Reason, refusal.Description))
 	}
-	q.toDead(&entry{
-		seq: p.message.Sequence, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
-		payload: item.Payload, overlay: item.Overlay,
-	}, now)
+	q.toDead(q.newEntry(p.message.Sequence, item, now), now)
 }

@@ -9,6 +9,7 @@ type history struct {
 	window time.Duration // 0: nothing is remembered
 	until  map[string]time.Time
 	order  []string // the oldest first
+	bytes  int64    // that all of them take
 }
 
 // repeats tells whether an id was seen within the window, and remembers it. The
@@ -33,6 +34,7 @@ func (h *history) forget(now time.Time) (id string, ok bool) {
 	h.order[0] = ""
 	h.order = h.order[1:]
 	delete(h.until, id)
+	h.bytes -= idSize(id)
 	return id, true
 }
 
@@ -42,4 +44,8 @@ func (h *history) remember(id string, until time.Time) {
 	}
 	h.until[id] = until
 	h.order = append(h.order, id)
+	h.bytes += idSize(id)
 }
+
+// idSize is what an id takes, with its places in map and order.
+func idSize(id string) int64 { return int64(len(id)) + 100 }

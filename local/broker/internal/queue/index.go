@@ -21,7 +21,7 @@ type block struct {
 type index struct {
 	blocks []*block
 	len    int
-	bytes  int64 // of payload
+	bytes  int64 // of all entries
 }
 
 // find returns the position of the first block that reaches seq or beyond.
@@ -53,7 +53,7 @@ func (x *index) insert(e *entry) {
 	b.slots[e.seq-base] = e
 	b.live++
 	x.len++
-	x.bytes += int64(e.size)
+	x.bytes += e.bytes()
 }
 
 // remove takes e out.
@@ -63,7 +63,7 @@ func (x *index) remove(e *entry) {
 	b.slots[e.seq-b.base] = nil
 	b.live--
 	x.len--
-	x.bytes -= int64(e.size)
+	x.bytes -= e.bytes()
 	switch {
 	case b.live > 0:
 	case i == 0:

@@ -110,11 +110,27 @@ type entry struct {
 	enqueuedAt time.Time
 	expiresAt  time.Time
 	size       int    // of the payload
+	weight     int    // of the overlay
 	payload    []byte // nil where the store has it
 	overlay    map[string]any
 	changed    bool // in a way that the store does not know yet
 	lock       *lock
 	session    *session // nil where there is none
+}
+
+// newEntry makes an entry of an item, which is in no place.
+func (q *Queue) newEntry(seq int64, item Item, now time.Time) *entry {
+	return &entry{
+		seq:        seq,
+		inWaiting:  -1,
+		inExpiring: -1,
+		hops:       int8(item.Hops),
+		enqueuedAt: now,
+		size:       len(item.Payload),
+		payload:    item.Payload,
+		overlay:    item.Overlay,
+		weight:     q.weigh(item.Overlay),
+	}
 }
 
 // lock is what a receiver holds of an entry. In a session it ends with the lock

@@ -37,6 +37,9 @@ var (
 	// ErrSessionNeeded is returned for a message without a session in a queue
 	// that needs one.
 	ErrSessionNeeded = errors.New("the message has no session")
+	// ErrProperties is returned for a settlement with more properties than a
+	// message may have. The lock stays.
+	ErrProperties = errors.New("the properties of the message would be too large")
 	// ErrDeadLetterQueue is returned for an attempt to dead-letter a message
 	// that is in a dead-letter queue.
 	ErrDeadLetterQueue = errors.New("a message of a dead-letter queue can't be dead-lettered")
@@ -72,6 +75,10 @@ type Config struct {
 	// Store, when set, keeps the messages: the queue holds no payloads then, and
 	// loses nothing that the store has on disk.
 	Store Store
+	// Weigh tells how many bytes properties take that settlements set on a message;
+	// nil counts none. MaxProperties is the most of them, 0 for no bound.
+	Weigh         func(map[string]any) int
+	MaxProperties int
 	// Alarm, when set, is called as soon as Expire is due earlier than was
 	// known so far. It is called with the queue's mutex held: it must neither
 	// block nor call the queue.
@@ -118,7 +125,9 @@ type Queue struct {
 // New makes an empty queue and its dead-letter queue.
 func New(config Config) *Queue {
 	q := newQueue(config)
-	q.dead = newQueue(Config{LockDuration: config.LockDuration, Store: config.Store, Alarm: config.Alarm})
+	q.dead = newQueue(Config{
+		LockDuration: config.LockDuration, Store: config.Store, Alarm: config.Alarm, Weigh: config.Weigh, MaxProperties: config.MaxProperties,
+	})
 	return q
 }
 
@@ -205,16 +214,7 @@ func (q *Queue) admit(seq int64, item Item, now time.Time) {
 		q.pass(seq, item, false, false)
 		return
 	}
-	e := &entry{
-		seq:        seq,
-		inWaiting:  -1,
-		inExpiring: -1,
-		hops:       int8(item.Hops),
-		enqueuedAt: now,
-		size:       len(item.Payload),
-		payload:    item.Payload,
-		overlay:    item.Overlay,
-	}
+	e := q.newEntry(seq, item, now)
 	lives := item.TimeToLive
 	if bound := q.config.TimeToLive; bound > 0 && (lives == 0 || lives > bound) {
 		lives = bound
@@ -260,16 +260,6 @@ func (q *Queue) Counts(now time.Time) Counts {
 		c.DeadLettered = dead.Active + dead.Deferred + dead.Locked
 	}
 	return c
-}
-
-// Size is how many bytes of payload a queue and its dead-letter queue hold.
-func (q *Queue) Size() int64 {
-	q.mu.Lock()
-	defer q.mu.Unlock()
-	if q.dead == nil {
-		return q.index.bytes
-	}
-	return q.index.bytes + q.volume + q.dead.Size()
 }
 
 // available is the number of messages that can be taken.

@@ -29,6 +29,7 @@ type sessions struct {
 	idle      heap[*session]
 	held      heap[*Session] // by the end of the lock
 	accepting *list.List     // of *Waiter, for any session
+	bytes     int64          // of all states, with the ids
 }
 
 func newSessions() sessions {
@@ -57,6 +58,21 @@ func (x *sessions) get(id string) *session {
 		x.byID[id] = s
 	}
 	return s
+}
+
+// set gives a session a state, nil for none.
+func (x *sessions) set(s *session, state []byte, now time.Time) {
+	x.bytes -= s.bytes()
+	s.state, s.changed = state, now
+	x.bytes += s.bytes()
+}
+
+// bytes is how much of the queue's size the state of a session is.
+func (s *session) bytes() int64 {
+	if s.state == nil {
+		return 0
+	}
+	return int64(len(s.id) + len(s.state))
 }
 
 // holder returns who holds the session with the id, nil for nobody.
@@ -288,7 +304,7 @@ func (q *Queue) SetSessionState(now time.Time, id string, state []byte) error {
 	if h == nil {
 		return ErrSessionLost
 	}
-	h.of.state, h.of.changed = slices.Clone(state), now
+	q.sessions.set(h.of, slices.Clone(state), now)
 	q.note(Change{Kind: ChangeSession, ID: id, State: h.of.state, Time: now})
 	return nil
 }

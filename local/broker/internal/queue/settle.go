@@ -11,7 +11,7 @@ func (q *Queue) Complete(now time.Time, t Token) error {
 }
 
 // Abandon gives a locked message back as a failed delivery and sets properties
-// on it. The error is nil or ErrLockLost.
+// on it. The error is nil, ErrLockLost or ErrProperties.
 func (q *Queue) Abandon(now time.Time, t Token, properties map[string]any) error {
 	return q.settle(now, t, properties, func(e *entry) { q.fail(e, now) })
 }
@@ -24,7 +24,8 @@ func (q *Queue) Release(now time.Time, t Token) error {
 
 // Defer puts a locked message aside until it is asked for by its sequence number,
 // and sets properties on it. It counts as a failed delivery, and may be the last one
-// (the clients' tests of the service). The error is nil or ErrLockLost.
+// (the clients' tests of the service). The error is nil, ErrLockLost or
+// ErrProperties.
 func (q *Queue) Defer(now time.Time, t Token, properties map[string]any) error {
 	return q.settle(now, t, properties, func(e *entry) {
 		e.deferred, e.changed = true, true
@@ -40,17 +41,18 @@ func (q *Queue) settle(now time.Time, t Token, properties map[string]any, do fun
 	if !ok {
 		return ErrLockLost
 	}
-	e := q.unhold(l)
-	if len(properties) > 0 {
-		e.overlay, e.changed = overlaid(e.overlay, properties), true
+	if !q.bears(l.entry, properties) {
+		return ErrProperties
 	}
+	e := q.unhold(l)
+	q.lay(e, properties)
 	do(e)
 	return nil
 }
 
 // DeadLetter moves a locked message to the dead-letter queue and sets properties on
 // it, PropertyReason and PropertyDescription among them if the receiver gives any.
-// The error is nil, ErrLockLost or ErrDeadLetterQueue.
+// The error is nil, ErrLockLost, ErrProperties or ErrDeadLetterQueue.
 func (q *Queue) DeadLetter(now time.Time, t Token, properties map[string]any) error {
 	if q.dead == nil {
 		return q.refuseDeadLetter(now, t)
@@ -97,17 +99,12 @@ func (q *Queue) fail(e *entry, now time.Time) {
 	e.deliveries++
 	e.changed = true
 	if int(e.deliveries) >= q.config.MaxDeliveryCount {
-		e.explain(ReasonMaxDeliveryCount, fmt.Sprintf(
-			"Message could not be consumed after %d delivery attempts.", q.config.MaxDeliveryCount))
+		q.lay(e, because(ReasonMaxDeliveryCount, fmt.Sprintf(
+			"Message could not be consumed after %d delivery attempts.", q.config.MaxDeliveryCount)))
 		q.bury(e, now)
 		return
 	}
 	q.giveBack(e, now)
-}
-
-// explain sets why the queue dead-letters an entry.
-func (e *entry) explain(reason, description string) {
-	e.overlay = overlaid(e.overlay, because(reason, description))
 }
 
 // because are the properties that say why a message was dead-lettered.
@@ -153,12 +150,9 @@ func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
 	defer q.leave()
 	q.lastSeq++
 	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
-	e := &entry{
-		seq: q.lastSeq, inWaiting: -1, inExpiring: -1, hops: int8(item.Hops), enqueuedAt: now, size: len(item.Payload),
-		payload: item.Payload, overlay: item.Overlay,
-	}
-	e.explain(reason, description)
+	e := q.newEntry(q.lastSeq, item, now)
 	q.index.insert(e)
+	q.lay(e, because(reason, description))
 	q.bury(e, now)
 }
 

@@ -147,8 +147,7 @@ func (q *Queue) Restore(now time.Time, saved Saved) error {
 	defer q.dead.leave()
 	q.lastSeq = saved.Last
 	for _, s := range saved.Sessions {
-		known := q.sessions.get(s.ID)
-		known.state, known.changed = s.State, s.Changed
+		q.sessions.set(q.sessions.get(s.ID), s.State, s.Changed)
 	}
 	for _, id := range saved.History {
 		q.history.remember(id.ID, id.Until)
@@ -179,6 +178,7 @@ func (q *Queue) restore(m SavedMessage) {
 	e := &entry{
 		seq: m.Sequence, inWaiting: -1, inExpiring: -1, hops: int8(r.Hops), deliveries: int32(r.Deliveries), deferred: r.Deferred,
 		enqueuedAt: r.EnqueuedAt, expiresAt: r.ExpiresAt, overlay: r.Overlay, size: m.Size,
+		weight: q.weigh(r.Overlay),
 	}
 	q.index.insert(e)
 	if q.config.Sessions && r.Session != nil {

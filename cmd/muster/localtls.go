@@ -58,13 +58,14 @@ func (f *localTLSFlags) rehearsal(host string) (*rehearsal, error) {
 	if f.folder == "" {
 		return nil, nil
 	}
-	if ip := net.ParseIP(host); ip == nil || !ip.IsLoopback() {
+	ip := net.ParseIP(host)
+	if ip == nil || !ip.IsLoopback() {
 		return nil, usageError("--tls makes certificates for loopback only, and --host is %s", host)
 	}
 	if err := os.MkdirAll(f.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder for certificates: %w", err)
 	}
-	config, ca, err := loopbackCertificate()
+	config, ca, err := loopbackCertificate(ip)
 	if err != nil {
 		return nil, err
 	}
@@ -103,9 +104,9 @@ func firstCertificate(text []byte) string {
 }
 
 // loopbackCertificate makes an authority of its own and a certificate for
-// loopback. The authority's key is gone at once, so nothing else can be made
+// loopback: for its usual addresses and the one that is listened on. The authority's key is gone at once, so nothing else can be made
 // with it.
-func loopbackCertificate() (config *tls.Config, ca string, err error) {
+func loopbackCertificate(own net.IP) (config *tls.Config, ca string, err error) {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, "", fmt.Errorf("make key: %w", err)
@@ -124,7 +125,7 @@ func loopbackCertificate() (config *tls.Config, ca string, err error) {
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
+		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, own},
 	}
 	authorityDER, err := x509.CreateCertificate(rand.Reader, authority, authority, &authorityKey.PublicKey, authorityKey)
 	if err != nil {

@@ -75,7 +75,7 @@ func (s *sections) add(b []byte, err error) {
 // fullMessage has every section, as a Service Bus client would fill it.
 func fullMessage(tb testing.TB) []byte {
 	s := sections{tb: tb}
-	h := wire.Header{Durable: true, TTL: wire.Some(uint32(60000)), Priority: wire.Some(uint8(7))}
+	h := wire.Header{Durable: wire.Some(true), TTL: wire.Some(uint32(60000)), Priority: wire.Some(uint8(7))}
 	s.add(h.AppendBinary(s.b))
 	s.add(wire.AppendDeliveryAnnotations(s.b, wire.Map{{Key: wire.Symbol("x-opt-lock-token"), Value: wire.UUID{1, 2}}}))
 	s.add(wire.AppendMessageAnnotations(s.b, wire.Map{

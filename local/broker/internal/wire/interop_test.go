@@ -121,7 +121,7 @@ func clientMessage() *amqp.Message {
 }
 
 var ourHeader = wire.Header{
-	Durable: true, Priority: wire.Some(uint8(7)), TTL: wire.Some(uint32(60000)), FirstAcquirer: true, DeliveryCount: 3,
+	Durable: wire.Some(true), Priority: wire.Some(uint8(7)), TTL: wire.Some(uint32(60000)), FirstAcquirer: wire.Some(true), DeliveryCount: 3,
 }
 
 var ourProperties = wire.Properties{

@@ -45,7 +45,8 @@ type Message struct {
 
 // Split finds the sections of an encoded message. Sections out of order,
 // sections that occur twice, and a body of mixed kinds are refused, as are bytes
-// that belong to no section. The error is a *DecodeError.
+// that belong to no section. Only a footer may stand before the body, where rhea
+// writes it. The error is a *DecodeError.
 func Split(payload []byte) (Message, error) {
 	var (
 		m    Message
@@ -58,11 +59,16 @@ func Split(payload []byte) (Message, error) {
 		if d.err != nil {
 			return Message{}, d.err
 		}
+		if descriptor == descFooter && m.Footer != nil {
+			last = descFooter
+		}
 		if descriptor < last || descriptor == last && descriptor != descData && descriptor != descSequence {
 			d.fail(at, CondDecodeError, "message", "a section that may follow section "+sectionName(last), sectionName(descriptor))
 			return Message{}, d.err
 		}
-		last = descriptor
+		if descriptor != descFooter || m.BodyKind != BodyNone {
+			last = descriptor
+		}
 		if !m.put(descriptor, payload, at, d.pos) {
 			d.fail(at, CondDecodeError, "message", "one kind of body", "two")
 			return Message{}, d.err

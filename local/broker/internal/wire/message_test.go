@@ -64,7 +64,7 @@ func TestSplitVector(t *testing.T) {
 func checkParsed(t *testing.T, m wire.Message) {
 	t.Helper()
 	h, err := m.ParseHeader()
-	if diff := cmp.Diff(wire.Header{Durable: true, Priority: wire.Some(uint8(9))}, h); err != nil || diff != "" {
+	if diff := cmp.Diff(wire.Header{Durable: wire.Some(true), Priority: wire.Some(uint8(9)), FirstAcquirer: wire.Some(false)}, h); err != nil || diff != "" {
 		t.Errorf("header: %v\n%s", err, diff)
 	}
 	p, err := m.ParseProperties()
@@ -159,6 +159,18 @@ func TestAbsentSections(t *testing.T) {
 	}
 }
 
+// rhea writes the footer before the body. It is put in its place.
+func TestAFooterBeforeTheBody(t *testing.T) {
+	const properties, data, footer = "00 53 73 45", "00 53 75 a0 00", "00 53 78 c1 01 00"
+	m, err := wire.Split(unhex(t, properties+footer+data+data))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := m.AppendTo(nil), unhex(t, properties+data+data+footer); !bytes.Equal(got, want) {
+		t.Errorf("got % x, want % x", got, want)
+	}
+}
+
 func TestSplitRefuses(t *testing.T) {
 	const (
 		header, annotations, properties = "00 53 70 45", "00 53 72 c1 01 00", "00 53 73 45"
@@ -181,8 +193,10 @@ func TestSplitRefuses(t *testing.T) {
 		{"data and value", data + value, 5},
 		{"value and data", value + data, 4},
 		{"data and sequence", data + sequence, 5},
-		{"body after the footer", footer + data, 6},
+		{"footer inside the body", data + footer + data, 11},
 		{"footer twice", footer + footer, 6},
+		{"footer before and after the body", footer + data + footer, 11},
+		{"header after the body after a footer", footer + data + header, 11},
 		{"header of type map", "00 53 70 c1 01 00", 3},
 		{"annotations of type list", "00 53 72 45", 3},
 		{"data of type string", "00 53 75 a1 00", 3},
@@ -286,7 +300,7 @@ func TestSectionsRoundTrip(t *testing.T) {
 	}
 	for _, h := range []wire.Header{
 		{},
-		{Durable: true, Priority: wire.Some(uint8(0)), TTL: wire.Some(uint32(0)), FirstAcquirer: true, DeliveryCount: 300},
+		{Durable: wire.Some(true), Priority: wire.Some(uint8(0)), TTL: wire.Some(uint32(0)), FirstAcquirer: wire.Some(true), DeliveryCount: 300},
 	} {
 		b, err := h.AppendBinary(nil)
 		if err != nil {

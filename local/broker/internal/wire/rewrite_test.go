@@ -37,7 +37,7 @@ func TestRewriteVector(t *testing.T) {
 		00 53 73 c0 04 01 a1 01 69
 		00 53 74 c1 09 04 a1 01 61 41 a1 01 62 42 `+bodyEnd))
 	out, err := m.AppendRewritten(nil, wire.Rewrite{
-		Header: &wire.Header{Durable: true, DeliveryCount: 2}, DropDeliveryAnnotations: []string{"d"},
+		Header: &wire.Header{Durable: wire.Some(true), DeliveryCount: 2}, DropDeliveryAnnotations: []string{"d"},
 		MessageAnnotations:    wire.Map{sym("old", int32(3)), sym("new", nil)},
 		ApplicationProperties: wire.Map{{Key: "b", Value: int32(-1)}},
 		EnsureProperties:      true,

@@ -2,10 +2,10 @@ package wire
 
 // Header is the header section (part 3, section 3.2.1).
 type Header struct {
-	Durable       bool
+	Durable       Optional[bool]   // null: false
 	Priority      Optional[uint8]  // null: DefaultPriority
 	TTL           Optional[uint32] // milliseconds; null: no end
-	FirstAcquirer bool
+	FirstAcquirer Optional[bool]   // null: false
 	// DeliveryCount is how many deliveries failed before this one. It is
 	// written also when it is 0, because clients exist that fail on null.
 	DeliveryCount uint32
@@ -17,19 +17,19 @@ const DefaultPriority = 4
 // AppendBinary appends the section. It cannot fail.
 func (h *Header) AppendBinary(b []byte) ([]byte, error) {
 	c := beginComposite(b, descHeader)
-	c.boolOrNull(h.Durable)
+	optional(&c, h.Durable, AppendBool)
 	optional(&c, h.Priority, AppendUbyte)
 	optional(&c, h.TTL, AppendUint)
-	c.boolOrNull(h.FirstAcquirer)
+	optional(&c, h.FirstAcquirer, AppendBool)
 	c.uint(h.DeliveryCount)
 	return c.finish()
 }
 
 func (h *Header) decode(f *fields) {
-	h.Durable = f.bool("durable")
+	h.Durable = opt(f, "durable", (*fields).readBool)
 	h.Priority = opt(f, "priority", (*fields).readUbyte)
 	h.TTL = opt(f, "ttl", (*fields).readUint)
-	h.FirstAcquirer = f.bool("first-acquirer")
+	h.FirstAcquirer = opt(f, "first-acquirer", (*fields).readBool)
 	h.DeliveryCount = f.uint("delivery-count")
 }
 

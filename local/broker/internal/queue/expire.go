@@ -7,8 +7,7 @@ import "time"
 // not before the next alarm. Other operations do the same work on their way, so that nothing is
 // ever seen late; Expire is for the time when nobody calls.
 func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
-	q.mu.Lock()
-	q.expire(now)
+	q.enter(now)
 	q.alarm = q.deadline()
 	next = q.alarm
 	q.leave()

@@ -62,9 +62,11 @@ func testWhatIsKept(t *testing.T, kept keeper) {
 func TestWhatIsPassedOnIsKeptUntilItArrives(t *testing.T) {
 	kept := newShelf(t)
 	var arrived []string
+	var after []time.Duration
 	q := queue.New(queue.Config{
 		LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept,
-		Forward: func(_ time.Time, p queue.Passed) error {
+		Forward: func(at time.Time, p queue.Passed) error {
+			after = append(after, at.Sub(start))
 			if string(p.Payload) == "later" && len(kept.messages) != 1 {
 				t.Error("the store has let go of a message that has not arrived")
 			}
@@ -78,6 +80,9 @@ func TestWhatIsPassedOnIsKeptUntilItArrives(t *testing.T) {
 	q.Expire(start.Add(time.Minute))
 	if !slices.Equal(arrived, []string{"now", "later"}) || len(kept.messages) != 0 {
 		t.Errorf("arrived %v, kept %v", arrived, kept.messages)
+	}
+	if !slices.Equal(after, []time.Duration{0, time.Minute}) {
+		t.Errorf("arrived after %v", after)
 	}
 }
 

@@ -191,10 +191,15 @@ func (m management) peek(r request, args wire.Map) (any, error) {
 	if count < 1 {
 		return nil, argumentError{"message-count must be at least 1"}
 	}
+	v, _ := args.Get("omit-message-body")
+	bare, _ := v.(bool)
 	var page wire.List
 	size := 0
 	for _, msg := range m.queue.Peek(m.now(), m.within(r, args), from, int(min(count, maxPeek))) {
 		encoded, err := peeked(msg)
+		if err == nil && bare {
+			encoded, err = withoutBody(encoded)
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -22,6 +22,7 @@ const (
 	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
 	annotationSequenceNumber = "x-opt-sequence-number"
 	annotationLockToken      = "x-opt-lock-token"
+	annotationBodySize       = "omitted-message-body-size"
 
 	annotationEnqueueSequence  = "x-opt-enqueue-sequence-number"
 	annotationDeadLetterSource = "x-opt-deadletter-source"
@@ -213,6 +214,19 @@ func delivered(d queue.Delivery) ([]byte, error) {
 // peeked encodes a message as peek shows it.
 func peeked(m queue.Message) ([]byte, error) {
 	return encode(m, nil, append(brokerAnnotations(m), messageState(m)))
+}
+
+// withoutBody leaves the body out of an encoded message, and tells its size.
+func withoutBody(encoded []byte) ([]byte, error) {
+	m, err := wire.Split(encoded)
+	if err != nil {
+		return nil, err
+	}
+	size := len(m.Body)
+	m.Body = nil
+	return m.AppendRewritten(nil, wire.Rewrite{
+		DeliveryAnnotations: wire.Map{{Key: wire.Symbol(annotationBodySize), Value: int64(size)}},
+	})
 }
 
 // brokerAnnotations are those of every message, with room for two more.

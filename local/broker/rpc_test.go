@@ -208,6 +208,34 @@ func TestReplyInAnotherSession(t *testing.T) {
 	}
 }
 
+// A peek may leave the bodies out, and then tells how large they were.
+func TestPeekWithoutBodies(t *testing.T) {
+	s := start(t, oneQueue)
+	send(t, connect(t, s), "q", "abc")
+	p := openPeer(t, s)
+	p.begin()
+	r := openRPC(p, "q/$management", "replies")
+	for _, omit := range []bool{true, false} {
+		_, body := r.call("replies", operation("com.microsoft:peek-message"), wire.Map{
+			{Key: "from-sequence-number", Value: int64(0)}, {Key: "message-count", Value: int32(1)}, {Key: "omit-message-body", Value: omit},
+		})
+		found, _ := body.(wire.Map).Get("messages")
+		encoded, _ := found.(wire.List)[0].(wire.Map).Get("message")
+		m, err := wire.Split(encoded.([]byte))
+		if err != nil {
+			t.Fatal(err)
+		}
+		annotations, err := m.ParseDeliveryAnnotations()
+		if err != nil {
+			t.Fatal(err)
+		}
+		size, told := annotations.Get("omitted-message-body-size")
+		if omit != told || omit && size != int64(8) || omit != (m.Body == nil) || m.Properties == nil {
+			t.Errorf("omit %v: size %v, body % x", omit, size, m.Body)
+		}
+	}
+}
+
 func TestCBSRequests(t *testing.T) {
 	tests := []struct {
 		name       string

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 	"unicode/utf8"
 )
 
@@ -27,13 +26,10 @@ type AuthorizationRule struct {
 	// PrimaryKey and SecondaryKey are the values of the keys. One that is empty stays
 	// what it was, and is made up for a new rule.
 	PrimaryKey, SecondaryKey string
-	// Created and Modified are set by the server.
-	Created, Modified time.Time
 }
 
 // settleRules returns the rules that an entity has from now on, after the old ones.
-func settleRules(given, old []AuthorizationRule, now time.Time) []AuthorizationRule {
-	now = now.UTC().Round(0) // as it is read again
+func settleRules(given, old []AuthorizationRule) []AuthorizationRule {
 	settled := slices.Clone(given)
 	for i := range settled {
 		r := &settled[i]
@@ -51,13 +47,6 @@ func settleRules(given, old []AuthorizationRule, now time.Time) []AuthorizationR
 			if *key.value == "" {
 				*key.value = newKeyValue()
 			}
-		}
-		r.Created, r.Modified = before.Created, before.Modified
-		if *r != before {
-			r.Modified = now
-		}
-		if r.Created.IsZero() {
-			r.Created = now
 		}
 	}
 	return settled

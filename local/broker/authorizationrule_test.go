@@ -10,6 +10,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-mfa/muster/local/broker"
 )
@@ -83,9 +84,7 @@ func TestAdminClientOnAuthorizationRules(t *testing.T) {
 	if _, err := client.CreateTopic(deadline(t), "t", &admin.CreateTopicOptions{Properties: &admin.TopicProperties{AuthorizationRules: rules[1:]}}); err != nil {
 		t.Fatal(err)
 	}
-	equal := func(a, b admin.AuthorizationRule) bool {
-		return *a.KeyName == *b.KeyName && *a.PrimaryKey == *b.PrimaryKey && *a.SecondaryKey == *b.SecondaryKey && slices.Equal(a.AccessRights, b.AccessRights)
-	}
+	equal := func(a, b admin.AuthorizationRule) bool { return cmp.Equal(a, b) } // the times are not told
 	q, err := client.GetQueue(deadline(t), "q", nil)
 	if err != nil || !slices.EqualFunc(q.AuthorizationRules, rules, equal) {
 		t.Errorf("queue: %+v, %v", q.AuthorizationRules, err)
@@ -205,6 +204,9 @@ func TestAdminClientOnPartitionedEntities(t *testing.T) {
 	topic.EnablePartitioning = to.Ptr(false)
 	_, err = client.UpdateTopic(deadline(t), "t", topic.TopicProperties, nil)
 	wantStatus(t, err, http.StatusBadRequest)
+	if !contains(err, "Partitioning cannot be changed for Topic. ") {
+		t.Errorf("error %v", err)
+	}
 	_, err = client.CreateQueue(deadline(t), "large", &admin.CreateQueueOptions{Properties: &admin.QueueProperties{
 		EnablePartitioning: to.Ptr(true), MaxSizeInMegabytes: to.Ptr[int32](5121),
 	}})

@@ -91,8 +91,8 @@ func (s *Server) CreateQueue(q Queue) error {
 	return s.make(newEntity(s, kindQueue, q))
 }
 
-// UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection and
-// its window can't change. If anything does, all links of the queue are detached,
+// UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection, its
+// window and EnablePartitioning can't change. If anything does, all links of the queue are detached,
 // as in Service Bus. The error names every fault, or is ErrUnknownEntity.
 func (s *Server) UpdateQueue(q Queue) error {
 	e, err := s.catalog.findKind(kindQueue, q.Name)

@@ -59,7 +59,7 @@ type entity struct {
 // newEntity describes an entity, which has no queue yet.
 func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
-	q.AuthorizationRules = settleRules(q.AuthorizationRules, q.AuthorizationRules, now)
+	q.AuthorizationRules = settleRules(q.AuthorizationRules, q.AuthorizationRules)
 	return &entity{
 		kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q,
 		alarm: make(chan struct{}, 1), links: make(map[*link]bool),
@@ -114,7 +114,7 @@ func (e *entity) update(s *Server, q Queue) []error {
 	defer e.changing.Unlock()
 	old := e.described()
 	q.Name = old.Name
-	q.AuthorizationRules = settleRules(q.AuthorizationRules, old.AuthorizationRules, s.options.Now())
+	q.AuthorizationRules = settleRules(q.AuthorizationRules, old.AuthorizationRules)
 	if reflect.DeepEqual(q, old) {
 		return nil
 	}
@@ -125,13 +125,15 @@ func (e *entity) update(s *Server, q Queue) []error {
 	}{
 		{q.RequiresSession != old.RequiresSession, "RequiresSession"},
 		{q.RequiresDuplicateDetection != old.RequiresDuplicateDetection, "RequiresDuplicateDetection"},
-		{q.EnablePartitioning != old.EnablePartitioning, "EnablePartitioning"},
 		{q.RequiresDuplicateDetection && q.duplicateWindow() != old.duplicateWindow(), "DuplicateDetectionHistoryTimeWindow"},
 	} {
 		if fixed.changed {
 			faults = append(faults, fmt.Errorf("%s %q: The value for the %s property of an existing %s cannot be changed.",
 				e.kind, q.Name, fixed.name, e.kind.title()))
 		}
+	}
+	if q.EnablePartitioning != old.EnablePartitioning {
+		faults = append(faults, fmt.Errorf("%s %q: Partitioning cannot be changed for %s. It is %t.", e.kind, q.Name, e.kind.title(), old.EnablePartitioning))
 	}
 	if faults != nil {
 		return faults

@@ -155,7 +155,7 @@ func TestWhatAQueueCanNotBeIsRefused(t *testing.T) {
 		"idle":    {AutoDeleteOnIdle: to.Ptr("PT1M")},
 		"count":   {MaxDeliveryCount: to.Ptr[int32](0)},
 		"size":    {MaxSizeInMegabytes: to.Ptr[int32](81921)},
-		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](1025)},
+		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](102401)},
 		"status":  {Status: to.Ptr(admin.EntityStatus("Renaming"))},
 	} {
 		_, err := client.CreateQueue(deadline(t), name, &admin.CreateQueueOptions{Properties: &p})

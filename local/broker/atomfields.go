@@ -73,14 +73,13 @@ func (f *atomFaults) entitySize(given *int, partitioned, update bool, to *int) {
 	*to *= partitions
 }
 
-// messageSize reads the size of the largest message. The broker's own, in bytes, is
-// the most, and the default.
-func (f *atomFaults) messageSize(given *int64, limit int, to *int) {
-	most := int64(limit >> 10)
+// messageSize reads the size of the largest message; without one, or with the
+// ordinary one of that many bytes, it stays so.
+func (f *atomFaults) messageSize(given *int64, ordinary int, to *int) {
 	switch {
-	case given == nil || *given == most:
-	case *given < 1 || *given > most:
-		f.add("MaxMessageSizeInKilobytes: must be 1 to %d, which is that of the broker", most)
+	case given == nil || *given == int64(ordinary>>10):
+	case *given < 1 || *given > largestMessageSize>>10:
+		f.add("MaxMessageSizeInKilobytes: must be 1 to %d", largestMessageSize>>10)
 	default:
 		*to = int(*given)
 	}

@@ -2,7 +2,7 @@ package broker
 
 // take reads a description that somebody sent into a queue. Everything that is
 // asked for and not there is a fault: nothing is silently done otherwise.
-func (d *queueDescription) take(name string, limit int, update bool) (Queue, error) {
+func (d *queueDescription) take(name string, size int, update bool) (Queue, error) {
 	q := Queue{Name: name}
 	var f atomFaults
 	f.span("LockDuration", d.LockDuration, &q.LockDuration)
@@ -24,7 +24,7 @@ func (d *queueDescription) take(name string, limit int, update bool) (Queue, err
 	setNot(&q.NoBatchedOperations, d.EnableBatchedOperations)
 	setNot(&q.NoOrdering, d.SupportOrdering)
 	f.refuseFlag("IsAnonymousAccessible", d.IsAnonymousAccessible)
-	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &q.MaxMessageSizeInKilobytes)
+	f.messageSize(d.MaxMessageSizeInKilobytes, ordinarySize(size, q.EnablePartitioning), &q.MaxMessageSizeInKilobytes)
 	return q, f.join()
 }
 

@@ -34,7 +34,7 @@ type topicDescription struct {
 }
 
 // take reads a description that somebody sent into a topic, as that of a queue is.
-func (d *topicDescription) take(name string, limit int, update bool) (Topic, error) {
+func (d *topicDescription) take(name string, size int, update bool) (Topic, error) {
 	t := Topic{Name: name}
 	var f atomFaults
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &t.DefaultMessageTimeToLive)
@@ -52,7 +52,7 @@ func (d *topicDescription) take(name string, limit int, update bool) (Topic, err
 	f.refuseFlag("FilteringMessagesBeforePublishing", d.FilteringMessagesBeforePublishing)
 	f.refuseFlag("IsAnonymousAccessible", d.IsAnonymousAccessible)
 	f.refuseFlag("EnableSubscriptionPartitioning", d.EnableSubscriptionPartitioning)
-	f.messageSize(d.MaxMessageSizeInKilobytes, limit, &t.MaxMessageSizeInKilobytes)
+	f.messageSize(d.MaxMessageSizeInKilobytes, ordinarySize(size, t.EnablePartitioning), &t.MaxMessageSizeInKilobytes)
 	return t, f.join()
 }
 

@@ -194,7 +194,7 @@ func TestWhatATopicCanNotBeIsRefused(t *testing.T) {
 		"text":    {DefaultMessageTimeToLive: to.Ptr("a minute")},
 		"window":  {RequiresDuplicateDetection: to.Ptr(true), DuplicateDetectionHistoryTimeWindow: to.Ptr("PT1S")},
 		"size":    {MaxSizeInMegabytes: to.Ptr[int32](0)},
-		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](102400)},
+		"message": {MaxMessageSizeInKilobytes: to.Ptr[int64](102401)},
 		"status":  {Status: to.Ptr(admin.EntityStatus("Renaming"))},
 	} {
 		_, err := client.CreateTopic(deadline(t), name, &admin.CreateTopicOptions{Properties: &p})

@@ -78,11 +78,15 @@ func (l *link) attachIncoming(a *wire.Attach, reply *wire.Attach) *wire.Error {
 	if !l.address.management {
 		size = l.session.conn.server.maxMessageSize(l.entity)
 	}
+	batch := min(size, max(maxBatchSize, l.session.conn.server.options.MaxMessageSize))
 	reply.MaxMessageSize = wire.Some(uint64(size))
+	if batch < size {
+		reply.Properties = wire.Map{{Key: wire.Symbol(propertyMaxBatch), Value: uint64(batch)}}
+	}
 	if reply.Source == nil {
 		reply.Source = &wire.Source{}
 	}
-	l.in = &incoming{link: l, maxSize: size, deliveryCount: a.InitialDeliveryCount.Or(0), activity: activity{at: time.Now()}}
+	l.in = &incoming{link: l, maxSize: size, maxBatch: batch, deliveryCount: a.InitialDeliveryCount.Or(0), activity: activity{at: time.Now()}}
 	switch {
 	case l.address.cbs:
 		l.in.accept = l.rpc(l.putToken)

@@ -38,17 +38,21 @@ type conn struct {
 	synced chan struct{}    // has a token when the disk has written
 	paused <-chan time.Time // not nil while a fault has the connection wait
 
-	opened    bool          // the peer's open was taken
-	hostname  string        // as the peer dialled it
-	frameSize uint32        // the largest frame that the peer takes
-	keepAlive time.Duration // the longest time without a frame from us
-	grants    grants
-	tokenEnds <-chan time.Time    // not nil while there are tokens that end
-	sessions  map[uint16]*session // by channel, which is the same both ways
-	links     int                 // attached in all sessions
-	linked    bool                // there was a link
-	activity  activity            // of having links
-	ready     []*outgoing         // links that may have something to send
+	opened     bool          // the peer's open was taken
+	hostname   string        // as the peer dialled it
+	frameSize  uint32        // the largest frame that the peer takes
+	keepAlive  time.Duration // the longest time without a frame from us
+	grants     grants
+	tokenEnds  <-chan time.Time    // not nil while there are tokens that end
+	sessions   map[uint16]*session // by channel, which is the same both ways
+	links      int                 // attached in all sessions
+	incomplete int                 // bytes of deliveries to us that are not complete
+	sending    int                 // bytes of deliveries from us that are not complete
+	crowded    bool                // a link waits for there to be fewer of the latter
+	replyBytes int                 // of replies that wait for credit
+	linked     bool                // there was a link
+	activity   activity            // of having links
+	ready      []*outgoing         // links that may have something to send
 }
 
 func newConn(s *Server, nc net.Conn) *conn {

@@ -8,8 +8,9 @@ const incomingCredit = 1000
 
 // incoming is a link on which the peer sends.
 type incoming struct {
-	link    *link
-	maxSize int
+	link     *link
+	maxSize  int // of a message, in bytes
+	maxBatch int // of a batch
 	// accept takes a whole message. The error is told to the sender.
 	accept func(payload []byte, format uint32) *wire.Error
 
@@ -17,14 +18,6 @@ type incoming struct {
 	credit        uint32
 	activity      activity
 	partial       *partial // the delivery that is not complete yet
-}
-
-// partial is a delivery of which some transfers have come.
-type partial struct {
-	id      uint32
-	format  uint32
-	settled bool
-	payload []byte
 }
 
 // grant tops up the peer's credit.
@@ -41,17 +34,18 @@ func (l *incoming) grant() {
 func (l *incoming) transfer(t *wire.Transfer, payload []byte) {
 	l.activity.used = true
 	p, fault := l.assemble(t, payload)
-	switch {
-	case fault != nil:
+	if fault == nil && t.More && !t.Aborted {
+		if fault = l.keep(p); fault == nil {
+			return
+		}
+		l.settle(p.id, &wire.Rejected{Error: fault})
+	}
+	if fault != nil {
 		l.link.refuse(fault)
 		return
-	case t.Aborted:
-		l.partial = nil
-	case t.More:
-		l.partial = p
-		return
-	default:
-		l.partial = nil
+	}
+	l.forget()
+	if !t.Aborted {
 		l.finish(p)
 	}
 	if l.link.in == nil { // the message was such that the link is gone
@@ -80,8 +74,12 @@ func (l *incoming) assemble(t *wire.Transfer, payload []byte) (*partial, *wire.E
 	default:
 		p = &partial{id: t.DeliveryID.Value, format: t.MessageFormat.Or(wire.MessageFormat), payload: payload}
 	}
-	if len(p.payload) > l.maxSize {
-		fault := refuse(wire.CondMessageSizeExceeded, "The message exceeds the maximum size of %d bytes.", l.maxSize)
+	limit := l.maxSize
+	if p.format == wire.MessageFormatBatch {
+		limit = l.maxBatch
+	}
+	if len(p.payload) > limit {
+		fault := refuse(wire.CondMessageSizeExceeded, "The message exceeds the maximum size of %d bytes.", limit)
 		// The JavaScript client waits for the fate of its message even when the link goes.
 		l.settle(p.id, &wire.Rejected{Error: fault})
 		return nil, fault

@@ -43,6 +43,9 @@ func (l *link) drop() {
 	if l.out != nil {
 		l.out.drop()
 	}
+	if l.in != nil {
+		l.in.forget()
+	}
 	l.in, l.out = nil, nil
 	if l.entity != nil {
 		l.entity.leave(l)

@@ -17,6 +17,7 @@ const (
 	defaultMaxDeliveryCount = 10
 	defaultMaxMessageSize   = 1 << 20
 	largestMessageSize      = 100 << 20
+	maxPartitionedMessage   = 256 // KiB, as in the Standard tier
 	maxQueueName            = 260
 
 	defaultDuplicateWindow = 10 * time.Minute
@@ -67,8 +68,8 @@ type Options struct {
 	// test with a clock that can be moved, run the server in a testing/synctest
 	// bubble instead.
 	Now func() time.Time
-	// MaxMessageSize is the largest message, and the largest batch, in bytes;
-	// 0 means 1 MiB, the most is 100 MiB.
+	// MaxMessageSize is the largest message, and the largest batch, in bytes, of
+	// entities that do not say it; 0 means 1 MiB, the most is 100 MiB.
 	MaxMessageSize int
 }
 
@@ -113,10 +114,11 @@ type Queue struct {
 	// scheduled ones included, of states of sessions, and of the ids by which
 	// duplicates are told; 0 means 1024, the most is 81920.
 	MaxSizeInMegabytes int
-	// MaxMessageSizeInKilobytes is the largest message, and the largest batch, in
-	// KiB; 0 means that of the Options, which is the most.
+	// MaxMessageSizeInKilobytes is the largest message in KiB, 102400 at the most; 0
+	// means that of the Options. Batches have at most 1 MiB, or what the Options say
+	// if that is more.
 	MaxMessageSizeInKilobytes int
-	// EnablePartitioning makes duplicates be told by message id and partition key (or
+	// EnablePartitioning makes messages have at most 256 KiB, and duplicates be told by message id and partition key (or
 	// session) together. There are no partitions apart from that. It can't change.
 	EnablePartitioning bool
 	// AuthorizationRules are shared access keys for this queue, beside those of the
@@ -265,6 +267,9 @@ func (q Queue) validate(k kind) []error {
 	}
 	if q.MaxMessageSizeInKilobytes < 0 || q.MaxMessageSizeInKilobytes > largestMessageSize>>10 {
 		fault("MaxMessageSizeInKilobytes %d: must be 1 to %d", q.MaxMessageSizeInKilobytes, largestMessageSize>>10)
+	}
+	if q.EnablePartitioning && q.MaxMessageSizeInKilobytes > maxPartitionedMessage {
+		fault("MaxMessageSizeInKilobytes %d: must be at most %d with EnablePartitioning", q.MaxMessageSizeInKilobytes, maxPartitionedMessage)
 	}
 	if n := utf8.RuneCountInString(q.UserMetadata); n > maxUserMetadata {
 		fault("UserMetadata has %d characters: the most is %d", n, maxUserMetadata)

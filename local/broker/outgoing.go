@@ -13,6 +13,11 @@ import (
 const (
 	maxReplies    = 1000
 	maxReplyBytes = 16 << 20
+	// maxRepliesBytes is for all links of a connection together.
+	maxRepliesBytes = 64 << 20
+	// maxSending bounds what of begun deliveries is still to be sent on a
+	// connection: no other begins meanwhile.
+	maxSending = 4 << 20
 )
 
 // outgoing is a link on which the peer receives: messages of a queue, or
@@ -48,6 +53,9 @@ type outgoing struct {
 // until it is settled or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
+	l.link.session.conn.replyBytes -= l.replyBytes
+	l.sent(len(l.rest))
+	l.rest, l.replies, l.replyBytes = nil, nil, 0
 	if l.accepting != nil && l.accepting.timer != nil {
 		l.accepting.timer.Stop()
 	}
@@ -153,9 +161,11 @@ func (l *outgoing) send() bool {
 	out, n, err := wire.AppendTransfer(s.conn.out, s.channel, l.transfer, l.rest, s.conn.frameSize)
 	if err != nil {
 		s.conn.log.Error("transfer could not be encoded", "error", err)
+		l.sent(len(l.rest))
 		l.rest = nil
 		return true
 	}
+	l.sent(n)
 	s.conn.out = out
 	s.nextOutgoing++
 	s.outgoingWindow--
@@ -179,6 +189,7 @@ func (l *outgoing) next() bool {
 		l.replies[0] = nil
 		l.replies = l.replies[1:]
 		l.replyBytes -= len(payload)
+		s.conn.replyBytes -= len(payload)
 		l.begin(payload, []byte{0})
 		return true
 	case l.queue == nil:
@@ -187,6 +198,10 @@ func (l *outgoing) next() bool {
 	case !l.settled && len(s.unsettled) >= maxUnsettled:
 		l.pass()
 		return false // the next settlement makes the link ready
+	case s.conn.sending >= maxSending:
+		l.pass()
+		s.conn.crowded = true
+		return false // the link is made ready when there is room
 	}
 	return l.take()
 }
@@ -238,9 +253,27 @@ func (l *outgoing) begin(payload, tag []byte) {
 		Settled:       l.settled,
 	}
 	l.rest = payload
+	s.conn.sending += len(payload)
 	s.nextDelivery++
 	l.deliveryCount++
 	l.credit--
+}
+
+// sent counts what of a delivery need not be sent any more.
+func (l *outgoing) sent(n int) {
+	c := l.link.session.conn
+	c.sending -= n
+	if !c.crowded || c.sending >= maxSending {
+		return
+	}
+	c.crowded = false
+	for _, s := range c.sessions {
+		for _, other := range s.links {
+			if other.out != nil {
+				c.makeReady(other.out)
+			}
+		}
+	}
 }
 
 // exhausted ends a drain: the credit that could not be used is used up (part

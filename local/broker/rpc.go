@@ -37,11 +37,12 @@ func (l *link) rpc(handle func(request) reply) func(payload []byte, format uint3
 		switch {
 		case out == nil:
 			return refuse(wire.CondPreconditionFailed, "no link for the reply is attached")
-		case len(out.replies) >= maxReplies || out.replyBytes >= maxReplyBytes:
+		case len(out.replies) >= maxReplies || out.replyBytes >= maxReplyBytes || l.session.conn.replyBytes >= maxRepliesBytes:
 			out.link.refuse(refuse(wire.CondResourceLimitExceeded, "%d replies are waiting", len(out.replies)))
 		default:
 			out.replies = append(out.replies, message)
 			out.replyBytes += len(message)
+			l.session.conn.replyBytes += len(message)
 			l.session.conn.makeReady(out)
 		}
 		return nil

@@ -57,13 +57,16 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 	v, _ := args.Get("messages")
 	given := elements(v)
 	items := make([]queue.Item, len(given))
-	size := 0
+	size, largest := 0, m.conn.server.maxMessageSize(m.entity)
 	for i, e := range given {
 		entry, _ := e.(wire.Map)
 		v, _ := entry.Get("message")
 		payload, ok := v.([]byte)
 		if !ok {
 			return nil, argumentError{"messages must be a list of maps with a binary message"}
+		}
+		if len(payload) > largest {
+			return nil, refuse(wire.CondMessageSizeExceeded, "The message exceeds the maximum size of %d bytes.", largest)
 		}
 		item, err := newItem(payload)
 		if err != nil {

@@ -7,6 +7,7 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -26,6 +27,7 @@ type Server struct {
 	store   *store.Store // nil without Options.Data
 	stored  sync.Once    // closes it
 	started time.Time
+	large   atomic.Int64 // bytes of deliveries that are not complete; see maxLarge
 	// configuring tells that New carries the options out.
 	configuring bool
 

@@ -42,16 +42,34 @@ func (e *entity) limited(accept func([]byte, uint32) *wire.Error) func([]byte, u
 	}
 }
 
+// maxBatchSize is how many bytes a batch may have in an entity that takes larger
+// messages (Service Bus: large message support, Premium tier), and propertyMaxBatch
+// the property of a link by which the sender is told.
+const (
+	maxBatchSize     = 1 << 20
+	propertyMaxBatch = "com.microsoft:max-message-batch-size"
+)
+
 // maxMessageSize is the size of the largest message that the entity takes, in
 // bytes; e is nil for what is none.
 func (s *Server) maxMessageSize(e *entity) int {
 	if e == nil {
 		return s.options.MaxMessageSize
 	}
-	if own := e.described().MaxMessageSizeInKilobytes << 10; own != 0 {
-		return min(own, s.options.MaxMessageSize)
+	q := e.described()
+	if own := q.MaxMessageSizeInKilobytes << 10; own != 0 {
+		return own
 	}
-	return s.options.MaxMessageSize
+	return ordinarySize(s.options.MaxMessageSize, q.EnablePartitioning)
+}
+
+// ordinarySize is the size of the largest message, in bytes, where an entity does not
+// say it. Partitions are of the Standard tier, which has its own.
+func ordinarySize(size int, partitioned bool) int {
+	if partitioned {
+		return min(size, maxPartitionedMessage<<10)
+	}
+	return size
 }
 
 // weigh tells how many bytes properties take in a message.

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -141,8 +142,24 @@ func parseCorrelation(args wire.Map) (*CorrelationFilter, error) {
 }
 
 // plainValue turns the described types of the .NET client into those that a rule
-// holds. Whatever is not known stays, for the rule to refuse.
+// holds, and the unsigned types that rhea makes of whole numbers into the one whole
+// number that every administration client reads. Whatever is not known stays, for
+// the rule to refuse.
 func plainValue(v any) any {
+	switch n := v.(type) {
+	case uint8:
+		return int32(n)
+	case uint16:
+		return int32(n)
+	case uint32:
+		if n <= math.MaxInt32 {
+			return int32(n)
+		}
+	case uint64:
+		if n <= math.MaxInt32 {
+			return int32(n)
+		}
+	}
 	d, ok := v.(wire.Described)
 	if !ok {
 		return v

@@ -4,6 +4,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
 	"github.com/google/go-cmp/cmp"
 
@@ -145,5 +146,39 @@ func TestOnlyASubscriptionHasRules(t *testing.T) {
 				t.Errorf("%s at %s: %v", name, node, answer)
 			}
 		}
+	}
+}
+
+// rhea writes whole numbers as unsigned ones, and no administration client reads
+// other whole numbers than ints.
+func TestWholeNumbersOfARuleAreRead(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{{Name: "s"}}}}})
+	p := openPeer(t, s)
+	p.begin()
+	r := openRPC(p, "t/Subscriptions/s/$management", "me")
+	properties := wire.Map{{Key: "a", Value: uint8(1)}, {Key: "b", Value: uint16(2)}, {Key: "c", Value: uint32(3)}, {Key: "d", Value: uint64(4)}, {Key: "e", Value: int32(-5)}}
+	answer, _ := r.call("me", operation("com.microsoft:add-rule"), addition("r", holds("correlation-filter", holds("properties", properties))))
+	if got := status(t, answer); got != 200 {
+		t.Fatalf("status %d", got)
+	}
+	got, err := administer(t, s).GetRule(deadline(t), "t", "s", "r", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"a": int64(1), "b": int64(2), "c": int64(3), "d": int64(4), "e": int64(-5)}
+	if d := cmp.Diff(want, got.Filter.(*admin.CorrelationFilter).ApplicationProperties); d != "" {
+		t.Errorf("properties (-want +got):\n%s", d)
+	}
+	sendTo(t, connect(t, s), "t", &azservicebus.Message{ApplicationProperties: map[string]any{
+		"a": uint8(1), "b": uint16(2), "c": uint32(3), "d": uint64(4), "e": int64(-5),
+	}})
+	if err := s.DeleteRule("t", "s", "$Default"); err != nil {
+		t.Fatal(err)
+	}
+	sendTo(t, connect(t, s), "t", &azservicebus.Message{ApplicationProperties: map[string]any{
+		"a": int32(1), "b": int64(2), "c": uint32(3), "d": uint64(4), "e": int64(-5),
+	}})
+	if got := counts(t, s, "t/Subscriptions/s"); got.Active != 2 {
+		t.Errorf("%d messages, want both", got.Active)
 	}
 }

@@ -14,10 +14,10 @@ function connectionString(port, key = rootKey) {
 }
 
 // sharedAccessSignature is a token for everything below an address.
-function sharedAccessSignature(address) {
+export function sharedAccessSignature(address, { seconds = 600, value = rootKey.value } = {}) {
   const resource = encodeURIComponent(address.toLowerCase());
-  const expiry = Math.floor(Date.now() / 1000) + 600;
-  const signature = createHmac('sha256', rootKey.value).update(`${resource}\n${expiry}`).digest('base64');
+  const expiry = Math.floor(Date.now() / 1000) + seconds;
+  const signature = createHmac('sha256', value).update(`${resource}\n${expiry}`).digest('base64');
   return `SharedAccessSignature sr=${resource}&sig=${encodeURIComponent(signature)}&se=${expiry}&skn=${rootKey.name}`;
 }
 
@@ -37,7 +37,8 @@ const insecure = {
 class Endpoint {
   constructor(name, { port, suffix = '', options = {}, management, policy }) {
     Object.assign(this, { name, port, suffix, options, management, policy });
-    this.host = new URL(management).host;
+    this.host = new URL(management).host; // of the management API
+    this.address = `127.0.0.1:${port}`; // of AMQP
     this.admin = this.administer();
   }
 
@@ -46,6 +47,11 @@ class Endpoint {
     const admin = new ServiceBusAdministrationClient(connectionString(portOf(this.management), key), options);
     if (this.policy) admin.pipeline.addPolicy(this.policy);
     return admin;
+  }
+
+  // connectionString is for clients that speak AMQP.
+  connectionString(key) {
+    return connectionString(this.port, key) + this.suffix;
   }
 
   // connect makes a client that is closed when the test is over.

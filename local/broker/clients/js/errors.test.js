@@ -1,9 +1,11 @@
 // Errors, and connections that are cut.
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import { once } from 'node:events';
 import { connect, createServer } from 'node:net';
 import { test } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
+import Long from 'long';
 import { overEveryTransport, receiveOne } from './endpoint.js';
 
 const once_ = { maxRetries: 0, timeoutInMs: 10_000 };
@@ -35,6 +37,43 @@ overEveryTransport('errors', (endpoint) => {
     await assert.rejects(client.createReceiver('nowhere').peekMessages(1), want);
     await assert.rejects(client.acceptSession('nowhere', 's'), want);
     await assert.rejects(receiveOne(client.createReceiver('nowhere', 'never')), want);
+  });
+
+  test('what does not exist is told by its address', async (t) => {
+    const client = endpoint.connect(t, { retryOptions: once_ });
+    const topic = `${endpoint.name}-${randomUUID()}`;
+    await endpoint.admin.createTopic(topic);
+    t.after(() => endpoint.admin.deleteTopic(topic));
+    for (const [receiver, path] of [
+      [client.createReceiver('nowhere'), 'nowhere'],
+      [client.createReceiver('nowhere', { subQueueType: 'deadLetter' }), 'nowhere/$DeadLetterQueue'],
+      [client.createReceiver('nowhere', 'never'), 'nowhere/Subscriptions/never'],
+      [client.createReceiver(topic, 'never'), `${topic}/Subscriptions/never`],
+    ]) {
+      const want = { code: 'MessagingEntityNotFound', message: new RegExp(`The messaging entity 'sb://${endpoint.address}/${path.replace('$', '\\$')}' could not be found.`) };
+      await assert.rejects(receiver.receiveMessages(1), want);
+      const { error, ...told } = await new Promise((resolve) => receiver.subscribe({ async processMessage() {}, processError: resolve }));
+      assert.deepEqual([error.code, told.entityPath, told.fullyQualifiedNamespace], ['MessagingEntityNotFound', receiver.entityPath, client.fullyQualifiedNamespace]);
+      assert.match(error.message, want.message);
+    }
+  });
+
+  test('who waits may give up', async (t) => {
+    const { queue, client, sender, receiver } = await endpoint.open(t);
+    const sessions = await endpoint.queue(t, { requiresSession: true });
+    const session = await client.acceptSession(sessions, 's');
+    await sender.sendMessages({ body: 'a' });
+    for (const operation of [
+      (o) => receiver.receiveDeferredMessages([Long.ZERO], o), (o) => sender.scheduleMessages({ body: 'b' }, new Date(), o),
+      (o) => sender.cancelScheduledMessages([Long.ZERO], o), (o) => session.getSessionState(o), (o) => session.setSessionState('x', o),
+      (o) => session.renewSessionLock(o), (o) => client.acceptNextSession(sessions, o), (o) => endpoint.admin.getQueue(queue, o),
+      (o) => client.createReceiver(sessions, { subQueueType: 'deadLetter' }).receiveMessages(1, o),
+    ]) {
+      const given = new AbortController();
+      given.abort();
+      await assert.rejects(operation({ abortSignal: given.signal }), { name: 'AbortError' });
+    }
+    assert.equal((await receiveOne(receiver)).body, 'a');
   });
 
   test('a wrong key, and an unknown one', async (t) => {
@@ -108,6 +147,35 @@ overEveryTransport('errors', (endpoint) => {
       cut();
     }
     assert.deepEqual(seen, ['one', 'two', 'three']);
+  });
+
+  // idle closes the connection of a client as rhea does when it hears nothing.
+  const idle = (of) => of._context.connection._connection.idle();
+
+  test('a client that has heard nothing comes back', async (t) => {
+    const { sender, receiver } = await endpoint.open(t);
+    for (const body of ['one', 'two', 'three']) {
+      await sender.sendMessages({ body });
+      const message = await receiveOne(receiver);
+      assert.equal(message.body, body);
+      await receiver.completeMessage(message);
+      idle(receiver);
+    }
+  });
+
+  test('a session is lost with a connection', async (t) => {
+    const queue = await endpoint.queue(t, { requiresSession: true });
+    const client = endpoint.connect(t);
+    const sender = client.createSender(queue);
+    await sender.sendMessages({ body: 'a', sessionId: 's' });
+    const session = await client.acceptSession(queue, 's');
+    assert.equal((await receiveOne(session)).body, 'a');
+    const lost = new Promise((resolve) => session.subscribe({ async processMessage() { idle(session); }, async processError({ error }) { resolve(error); } }));
+    await sender.sendMessages({ body: 'b', sessionId: 's' });
+    assert.equal((await lost).code, 'SessionLockLost');
+    await assert.rejects(session.receiveMessages(1), /session lock has expired/);
+    const again = await client.acceptSession(queue, 's');
+    assert.equal((await receiveOne(again)).body, 'a');
   });
 
   test('a session is given back by a cut connection', async (t) => {

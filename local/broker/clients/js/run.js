@@ -43,7 +43,8 @@ let code = 1;
 try {
   const limited = '--key=Sender:sender-key:Send';
   const root = '--key=RootManageSharedAccessKey:SAS_KEY_VALUE';
-  for (const flags of [[root, limited], [root, limited, '--tls', folder], ['--open']]) running.push(await start(...flags));
+  const entra = '--accept-any-jwt';
+  for (const flags of [[root, limited], [root, limited, entra, '--tls', folder], ['--open']]) running.push(await start(...flags));
   const [plain, tls, open] = running.map((r) => r.announcement);
   const files = readdirSync(here).filter((f) => f.endsWith('.test.js') && f.includes(process.env.ONLY ?? '')).map((f) => join(here, f));
   const runner = spawn(

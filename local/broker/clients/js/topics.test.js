@@ -74,6 +74,62 @@ overEveryTransport('topics', (endpoint) => {
     await assert.rejects(rules.deleteRule('none'), { code: 'MessagingEntityNotFound' });
   });
 
+  test('rules over AMQP are shown as they were made', async (t) => {
+    const { topic, client } = await open(t, { s: {} });
+    const rules = client.createRuleManager(topic, 's');
+    const filter = {
+      correlationId: 'c', subject: 'l', messageId: 'm', replyTo: 'r', replyToSessionId: 'rs', sessionId: 's', to: 't', contentType: 'ct',
+      applicationProperties: { text: 'value', whole: 2, negative: -3, broken: 4.5, large: 5_000_000_000, yes: true, when: new Date('2000-01-01T00:00:00Z') },
+    };
+    await rules.createRule('sql', { sqlExpression: 'price > 10' });
+    await rules.createRule('correlation', filter, { sqlExpression: "Set CorrelationId = 'new'" });
+    const pages = [];
+    for await (const page of rules.listRules().byPage({ maxPageSize: 1 })) pages.push(page);
+    assert.deepEqual(pages.map((page) => page.map((r) => r.name)), [['$Default'], ['correlation'], ['sql']]);
+    const [[first], [correlation], [sql]] = pages;
+    assert.deepEqual(first.action, {});
+    assert.deepEqual(sql.filter.sqlExpression, 'price > 10');
+    assert.equal(correlation.action.sqlExpression, "Set CorrelationId = 'new'");
+    assert.deepEqual({ ...correlation.filter, applicationProperties: { ...correlation.filter.applicationProperties } }, filter);
+    await assert.rejects(rules.createRule('sql', { subject: 'red' }), /The messaging entity '.*sql' already exists./);
+    // And to the administration client, which reads no whole numbers above 2^31.
+    const { large: _, ...small } = filter.applicationProperties;
+    await rules.createRule('small', { ...filter, applicationProperties: small });
+    assert.deepEqual((await endpoint.admin.getRule(topic, 's', 'small')).filter, { ...filter, applicationProperties: small });
+  });
+
+  test('every filter and action of a rule manager', async (t) => {
+    const orders = [['blue', 5, 'low'], ['red', 10, 'high'], ['yellow', 5, 'low'], ['blue', 10, 'low'], ['red', 5, 'low'], ['yellow', 10, 'high']]
+      .map(([color, quantity, priority]) => ({ color, quantity, priority }));
+    const all = {
+      always: [{ sqlExpression: '1=1' }], never: [{ sqlExpression: '1=0' }], label: [{ subject: 'red' }],
+      property: [{ applicationProperties: { color: 'red' } }], number: [{ applicationProperties: { quantity: 5 } }],
+      changed: [{ applicationProperties: { color: 'blue' } }, { sqlExpression: "Set priority = 'high'" }],
+      system: [{ sqlExpression: "sys.label ='yellow'" }], sql: [{ sqlExpression: "Color = 'yellow' AND quantity > 5" }],
+      both: [{ sqlExpression: "Color = 'blue'" }, { sqlExpression: "SET priority = 'high'; REMOVE quantity; SET sys.label = 'green'" }],
+    };
+    const { topic, client, sender } = await open(t, Object.fromEntries(Object.keys(all).map((name) => [name, {}])));
+    for (const [name, rule] of Object.entries(all)) {
+      const rules = client.createRuleManager(topic, name);
+      await rules.deleteRule('$Default');
+      await rules.createRule(name, ...rule);
+    }
+    await sender.sendMessages(orders.map((order) => ({ body: 'x', correlationId: order.priority, subject: order.color, applicationProperties: order })));
+    const want = {
+      always: orders, never: [], label: orders.filter((o) => o.color === 'red'), property: orders.filter((o) => o.color === 'red'),
+      number: orders.filter((o) => o.quantity === 5), changed: orders.filter((o) => o.color === 'blue').map((o) => ({ ...o, priority: 'high' })),
+      system: orders.filter((o) => o.color === 'yellow'), sql: [orders[5]],
+      both: orders.filter((o) => o.color === 'blue').map(({ color }) => ({ color, priority: 'high' })),
+    };
+    for (const [name, expected] of Object.entries(want)) {
+      const receiver = client.createReceiver(topic, name, { receiveMode: 'receiveAndDelete' });
+      const got = await receive(receiver, expected.length);
+      assert.ok(await nothing(receiver), name);
+      assert.deepEqual(got.map(({ applicationProperties: { RuleName: _, ...rest } }) => rest), expected, name);
+      if (name === 'both') assert.ok(got.every((m) => m.subject === 'green'));
+    }
+  });
+
   test('rules over the management API', async (t) => {
     const { topic } = await open(t, { s: {} });
     await endpoint.admin.createRule(topic, 's', 'r', { subject: 'x', applicationProperties: { n: 1 } });

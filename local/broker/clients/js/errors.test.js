@@ -40,7 +40,7 @@ overEveryTransport('errors', (endpoint) => {
   });
 
   test('what does not exist is told by its address', async (t) => {
-    const client = endpoint.connect(t, { retryOptions: once_ });
+    const client = endpoint.connect(t, { retryOptions: { ...once_, retryDelayInMs: 100 } }); // a stream tries again
     const topic = `${endpoint.name}-${randomUUID()}`;
     await endpoint.admin.createTopic(topic);
     t.after(() => endpoint.admin.deleteTopic(topic));
@@ -55,6 +55,7 @@ overEveryTransport('errors', (endpoint) => {
       const { error, ...told } = await new Promise((resolve) => receiver.subscribe({ async processMessage() {}, processError: resolve }));
       assert.deepEqual([error.code, told.entityPath, told.fullyQualifiedNamespace], ['MessagingEntityNotFound', receiver.entityPath, client.fullyQualifiedNamespace]);
       assert.match(error.message, want.message);
+      await receiver.close();
     }
   });
 

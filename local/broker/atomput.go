@@ -7,6 +7,8 @@ import (
 	"io"
 	"net/http"
 	"strings"
+
+	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
 // put makes what a request describes or, where If-Match says that it is there,
@@ -45,6 +47,8 @@ func storeFault(err error, name string) error {
 		return missing(name)
 	case errors.Is(err, errNoTarget):
 		return &atomFault{http.StatusBadRequest, "SubCode=40400. " + err.Error()}
+	case errors.Is(err, store.ErrRefused):
+		return &atomFault{http.StatusServiceUnavailable, err.Error()}
 	}
 	return err
 }
@@ -70,10 +74,10 @@ func (s *Server) describeAnew(path *atomPath, c atomContent, update bool) error 
 		return s.storeSubscription(*path, c.Subscription, update)
 	case c.Queue != nil:
 		q, err := c.Queue.take(path.entity, s.options.MaxMessageSize, update)
-		return storeBy(err, q, update, s.CreateQueue, s.UpdateQueue)
+		return storeBy(err, q, update, s.createQueue, s.updateQueue)
 	case c.Topic != nil:
 		t, err := c.Topic.take(path.entity, s.options.MaxMessageSize, update)
-		return storeBy(err, t, update, s.CreateTopic, s.UpdateTopic)
+		return storeBy(err, t, update, s.createTopic, s.updateTopic)
 	}
 	return errors.New("the entry holds no QueueDescription and no TopicDescription")
 }
@@ -94,8 +98,8 @@ func (s *Server) storeSubscription(path atomPath, d *subscriptionDescription, up
 	}
 	sub, err := d.take(path.subscription)
 	return storeBy(err, sub, update,
-		func(d Subscription) error { return s.CreateSubscription(path.entity, d) },
-		func(d Subscription) error { return s.UpdateSubscription(path.entity, d) })
+		func(d Subscription) error { return s.createSubscription(path.entity, d) },
+		func(d Subscription) error { return s.updateSubscription(path.entity, d) })
 }
 
 func (s *Server) storeRule(path *atomPath, d *ruleDescription, update bool) error {
@@ -109,19 +113,19 @@ func (s *Server) storeRule(path *atomPath, d *ruleDescription, update bool) erro
 	}
 	rule, err := d.take(path.rule)
 	return storeBy(err, rule, update,
-		func(d Rule) error { return s.CreateRule(path.entity, path.subscription, d) },
-		func(d Rule) error { return s.UpdateRule(path.entity, path.subscription, d) })
+		func(d Rule) error { return s.createRule(path.entity, path.subscription, d) },
+		func(d Rule) error { return s.updateRule(path.entity, path.subscription, d) })
 }
 
-// delete ends an entity or removes a rule.
-func (s *Server) delete(path atomPath) error {
+// deleted ends an entity or removes a rule.
+func (s *Server) deleted(path atomPath) error {
 	switch {
 	case path.list != listNone:
 		return errors.New("a list can't be deleted")
 	case path.rule != "":
-		return storeFault(s.DeleteRule(path.entity, path.subscription, path.rule), path.name())
+		return storeFault(s.deleteRule(path.entity, path.subscription, path.rule), path.name())
 	case path.subscription != "":
-		return storeFault(s.DeleteSubscription(path.entity, path.subscription), path.name())
+		return storeFault(s.delete(kindSubscription, path.entity+subscriptions+path.subscription), path.name())
 	}
 	if e, ok := s.catalog.find(strings.ToLower(path.entity)); !ok || !s.remove(e) {
 		return missing(path.entity)

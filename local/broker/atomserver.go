@@ -31,8 +31,11 @@ func (f *atomFault) Error() string { return f.detail }
 
 func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 	document, status, err := s.managed(r)
-	if err == nil && s.store != nil && !s.store.Wait(r.Context().Done()) {
-		err = &atomFault{http.StatusServiceUnavailable, "the disk takes no changes at the moment"}
+	if s.store != nil {
+		// An error rests on what others have done as much as success does.
+		if waited := s.store.Wait(r.Context(), s.store.Described()); waited != nil && err == nil {
+			err = &atomFault{http.StatusServiceUnavailable, waited.Error()}
+		}
 	}
 	if err != nil {
 		var fault *atomFault
@@ -85,7 +88,7 @@ func (s *Server) managed(r *http.Request) (any, int, error) {
 	case http.MethodPut:
 		return s.put(r, path)
 	case http.MethodDelete:
-		return nil, http.StatusOK, s.delete(path)
+		return nil, http.StatusOK, s.deleted(path)
 	}
 	return nil, 0, &atomFault{http.StatusMethodNotAllowed, "the method is not allowed"}
 }

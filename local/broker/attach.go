@@ -194,11 +194,10 @@ func (l *link) admit(given string, wanted Rights) *wire.Error {
 				"no token with one was put to $cbs on this connection.", wanted, given)
 	}
 	e, ok := c.server.find(l.address)
-	if !ok {
+	if !ok || !e.join(l) {
 		return refuse(wire.CondNotFound, "%s", notFound(given))
 	}
 	l.entity, l.right = e, wanted
-	e.join(l)
 	return nil
 }
 
@@ -215,7 +214,7 @@ func (s *Server) find(a address) (*entity, bool) {
 		return e, ok
 	}
 	// Somebody else may make it in the same moment.
-	if err := s.CreateQueue(Queue{Name: a.entity}); err != nil && !errors.Is(err, ErrEntityExists) {
+	if err := s.createQueue(Queue{Name: a.entity}); err != nil && !errors.Is(err, ErrEntityExists) {
 		return nil, false
 	}
 	return s.catalog.find(a.entity)

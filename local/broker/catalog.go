@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
 // compareFold orders names without regard to case.
@@ -83,7 +84,9 @@ func (c *catalog) remove(e *entity) bool {
 
 // CreateQueue makes a queue. The error names every fault of the description, or
 // is ErrEntityExists.
-func (s *Server) CreateQueue(q Queue) error {
+func (s *Server) CreateQueue(q Queue) error { return s.kept(s.createQueue(q)) }
+
+func (s *Server) createQueue(q Queue) error {
 	q = q.withDefaults()
 	if faults := append(q.validate(kindQueue), s.targets(kindQueue, q)...); faults != nil {
 		return fmt.Errorf("create queue: %w", errors.Join(faults...))
@@ -94,7 +97,9 @@ func (s *Server) CreateQueue(q Queue) error {
 // UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection, its
 // window and EnablePartitioning can't change. If anything does, all links of the queue are detached,
 // as in Service Bus. The error names every fault, or is ErrUnknownEntity.
-func (s *Server) UpdateQueue(q Queue) error {
+func (s *Server) UpdateQueue(q Queue) error { return s.kept(s.updateQueue(q)) }
+
+func (s *Server) updateQueue(q Queue) error {
 	e, err := s.catalog.findKind(kindQueue, q.Name)
 	if err != nil {
 		return fmt.Errorf("update %w", err)
@@ -125,29 +130,32 @@ func (s *Server) remove(e *entity) bool {
 	if e.kind == kindSubscription {
 		e.subscription.topic.forget(e)
 	}
-	s.end(e)
+	ended := []*entity{e}
 	for _, sub := range e.subscriptions() {
 		if s.catalog.remove(sub) {
-			s.end(sub)
+			ended = append(ended, sub)
 		}
+	}
+	var kept []*store.Entity
+	for _, e := range ended {
+		e.end()
+		kept = append(kept, e.kept)
+	}
+	if s.store != nil {
+		s.store.Delete(kept...)
 	}
 	return true
 }
 
-// end ends an entity that is gone from the catalog.
-func (s *Server) end(e *entity) {
-	if s.store != nil {
-		s.store.Delete(e.path)
-	}
-	e.end()
-}
-
 // DeleteQueue ends a queue, its messages and its links. The error is nil or
 // ErrUnknownEntity.
-func (s *Server) DeleteQueue(name string) error {
-	e, err := s.catalog.findKind(kindQueue, name)
+func (s *Server) DeleteQueue(name string) error { return s.kept(s.delete(kindQueue, name)) }
+
+// delete ends an entity of a kind.
+func (s *Server) delete(k kind, name string) error {
+	e, err := s.catalog.findKind(k, name)
 	if err != nil || !s.remove(e) {
-		return fmt.Errorf("delete queue %q: %w", name, ErrUnknownEntity)
+		return fmt.Errorf("delete %s %q: %w", k, name, ErrUnknownEntity)
 	}
 	return nil
 }

@@ -165,7 +165,7 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 		case <-c.paused:
 			c.paused = nil
 		case now := <-heartbeat.C:
-			c.out = wire.AppendEmptyFrame(c.out)
+			c.outbox.add(wire.AppendEmptyFrame(nil)) // at once, however long the disk takes
 			if err := c.endInactive(now); err != nil {
 				return err
 			}
@@ -249,7 +249,6 @@ func (c *conn) hangUp(frames <-chan inbound) {
 
 // receive handles one frame. An error ends the connection.
 func (c *conn) receive(in inbound) error {
-	defer c.rest(len(c.out))
 	if in.err != nil {
 		if errors.Is(in.err, io.EOF) {
 			return io.EOF

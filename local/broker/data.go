@@ -122,10 +122,13 @@ func goMap(b []byte) (map[string]any, error) {
 }
 
 // save keeps the entity as it is now; the caller holds its mutex, or is alone with
-// it. Without a store it does nothing.
+// it. Without a store it does nothing. The error is most often store.ErrRefused.
 func (s *Server) save(e *entity) error {
 	if s.store == nil {
 		return nil
+	}
+	if err := s.store.Err(); err != nil {
+		return fmt.Errorf("keep %s %q: %w", e.kind, e.path, err)
 	}
 	saved := savedEntity{Kind: e.kind, Created: e.created, Queue: e.description}
 	if sub := e.subscription; sub != nil {
@@ -143,10 +146,25 @@ func (s *Server) save(e *entity) error {
 	if err != nil {
 		return fmt.Errorf("keep %s %q: %w", e.kind, e.path, err)
 	}
-	if kept := s.store.Describe(e.path, body); e.kept == nil {
-		e.kept = kept
+	if e.kept != nil {
+		e.kept.Describe(body)
+		return nil
 	}
+	e.kept = s.store.Create(e.path, body)
 	return nil
+}
+
+// kept waits until what was done to entities is on disk, and returns err or else why
+// it may not get there. An error rests on what others have done as much as success
+// does.
+func (s *Server) kept(err error) error {
+	if s.store == nil {
+		return err
+	}
+	if waited := s.store.Wait(s.stop, s.store.Described()); err == nil {
+		return waited
+	}
+	return err
 }
 
 // restore makes the entities that the store has kept, topics before their
@@ -211,16 +229,16 @@ func (s *Server) configure() error {
 		return err
 	}
 	for _, q := range s.options.Queues {
-		err := s.CreateQueue(q)
+		err := s.createQueue(q)
 		if errors.Is(err, ErrEntityExists) && s.store != nil {
-			err = s.UpdateQueue(q)
+			err = s.updateQueue(q)
 		}
 		if err != nil {
 			return err
 		}
 	}
 	for _, t := range s.options.Topics {
-		err := s.CreateTopic(t)
+		err := s.createTopic(t)
 		if errors.Is(err, ErrEntityExists) && s.store != nil {
 			err = s.reconfigure(t)
 		}
@@ -248,13 +266,13 @@ func (s *Server) forwardsOfOptions() error {
 // reconfigure updates a topic and its subscriptions, and makes those that are not
 // there. Rules stay as they are.
 func (s *Server) reconfigure(t Topic) error {
-	if err := s.UpdateTopic(t); err != nil {
+	if err := s.updateTopic(t); err != nil {
 		return err
 	}
 	for _, d := range t.Subscriptions {
-		err := s.CreateSubscription(t.Name, d)
+		err := s.createSubscription(t.Name, d)
 		if errors.Is(err, ErrEntityExists) {
-			err = s.UpdateSubscription(t.Name, d)
+			err = s.updateSubscription(t.Name, d)
 		}
 		if err != nil {
 			return err

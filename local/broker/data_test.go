@@ -2,6 +2,7 @@ package broker
 
 import (
 	"encoding/json"
+	"errors"
 	"testing"
 	"time"
 
@@ -50,4 +51,53 @@ func TestAMessageThatCanNotBeReadIsNotSent(t *testing.T) {
 	if _, err := delivered(queue.Delivery{Message: queue.Message{Payload: []byte{}}}); err != nil {
 		t.Errorf("one without any section: %v", err)
 	}
+}
+
+// Whoever still has to do with a queue that is gone can't put anything anywhere, nor
+// change the one that has its name now.
+func TestAQueueThatIsGoneIsNotChanged(t *testing.T) {
+	folder := t.TempDir()
+	lifetime := func(f func(s *Server)) {
+		s, err := New(Options{Data: folder})
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lifetime(func(s *Server) {
+		for _, name := range []string{"q", "gone"} {
+			if err := s.CreateQueue(Queue{Name: name}); err != nil {
+				t.Fatal(err)
+			}
+			old, _ := s.catalog.find(name)
+			if err := s.DeleteQueue(name); err != nil {
+				t.Fatal(err)
+			}
+			if name == "q" {
+				if err := s.CreateQueue(Queue{Name: name, MaxDeliveryCount: 3}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := s.update(old, Queue{Name: name, MaxDeliveryCount: 7}); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := old.queue.Enqueue(time.Now(), queue.Item{Payload: []byte{}}); !errors.Is(err, queue.ErrEnded) {
+				t.Errorf("enqueue: %v", err)
+			}
+			if old.join(&link{}) {
+				t.Error("a link was attached to it")
+			}
+		}
+	})
+	lifetime(func(s *Server) {
+		if _, found := s.catalog.find("gone"); found {
+			t.Error("a queue that was deleted is there again")
+		}
+		if q, found := s.catalog.find("q"); !found || q.described().MaxDeliveryCount != 3 {
+			t.Error("a queue has what was meant for the one before it")
+		}
+	})
 }

@@ -24,7 +24,9 @@ func (s *session) dispose(d *wire.Disposition) {
 		delete(s.unsettled, id)
 		s.conn.makeReady(u.from)
 		if !d.Settled {
+			offset := len(s.conn.out)
 			s.write(&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
+			s.conn.rest(offset, u.from.link.entity.ticket())
 		}
 	}
 }

@@ -1,6 +1,10 @@
 package broker
 
-import "time"
+import (
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
 
 // This file holds frames back until what they rest on is on disk. The frames of a
 // connection go out in their order, so one that must wait holds up those behind
@@ -38,16 +42,48 @@ func (c *conn) flushAll() {
 	}
 }
 
-// rest notes that frames from an offset on rest on all that the store was given so
-// far. That is more than what was done for them; but it is all written at once.
-func (c *conn) rest(offset int) {
-	if c.server.store == nil || offset == len(c.out) {
+// rest notes that the frames from an offset on rest on what has a ticket of the
+// store.
+func (c *conn) rest(offset int, ticket uint64) {
+	if c.server.store == nil || offset == len(c.out) || ticket <= c.server.store.Synced() {
 		return
 	}
-	ticket := c.server.store.Last()
 	if n := len(c.marks); n == 0 || c.marks[n-1].ticket < ticket {
 		c.marks = append(c.marks, mark{offset, ticket})
 	}
+}
+
+// overtake writes a frame that may go out before those that wait for the disk:
+// neither rests on them, nor do they on it. While the disk takes nothing, senders
+// hear of it so.
+func (c *conn) overtake(channel uint16, p wire.Performative) {
+	if len(c.marks) == 0 {
+		c.write(channel, p)
+		return
+	}
+	frame, err := wire.AppendFrame(nil, channel, p, nil)
+	if err != nil {
+		c.log.Error("frame could not be encoded", "error", err)
+		return
+	}
+	c.outbox.add(frame)
+}
+
+// ticket is that of all that was done to the entity so far, and to others by what it
+// passed on. What is kept nowhere, or nil, has the ticket 0, for which nobody waits.
+func (e *entity) ticket() uint64 {
+	if e == nil || e.kept == nil {
+		return 0
+	}
+	return e.kept.Ticket()
+}
+
+// describedTicket is that of which entities there are.
+func (s *Server) describedTicket() uint64 {
+	if s.store == nil {
+		return 0
+	}
+	return s.store.Described()
 }
 
 // safe returns how many bytes of conn.out may go.

@@ -48,6 +48,7 @@ type entity struct {
 	updated     time.Time      // guarded by mu
 	description Queue          // guarded by mu
 	links       map[*link]bool // guarded by mu; attached to any of its nodes
+	gone        bool           // guarded by mu; from the catalog
 	accessed    time.Time      // guarded by mu; zero where nobody has used it yet
 
 	// sorted holds the subscriptions of a topic by name; it is guarded by mu, and
@@ -139,26 +140,34 @@ func (e *entity) update(s *Server, q Queue) []error {
 		return faults
 	}
 	now := s.options.Now()
+	e.mu.Lock()
+	e.description = q
+	if err := s.save(e); err != nil {
+		e.description = old
+		e.mu.Unlock()
+		return []error{err}
+	}
+	e.mu.Unlock()
 	e.queue.Configure(now, e.config(s, q))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.description, e.updated = q, now
-	if err := s.save(e); err != nil {
-		return []error{err}
-	}
+	e.updated = now
 	signal(e.alarm) // it may now be idle sooner
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil
 }
 
-// end detaches all links of an entity that is gone from the catalog.
+// end detaches all links of an entity that is gone from the catalog, and ends its
+// queue: nobody who still has the link may put anything there.
 func (e *entity) end() {
 	e.mu.Lock()
-	defer e.mu.Unlock()
+	e.gone = true
 	e.detach(refuse(wire.CondNotFound, "%s", notFound(e.path)))
 	if e.stop != nil {
 		e.stop()
 	}
+	e.mu.Unlock()
+	e.queue.End()
 }
 
 // detach has every link detached by its connection. The caller holds the mutex.
@@ -168,11 +177,17 @@ func (e *entity) detach(fault *wire.Error) {
 	}
 }
 
-func (e *entity) join(l *link) {
+// join notes a link; it is false for an entity that has ended.
+func (e *entity) join(l *link) bool {
 	e.mu.Lock()
+	if e.gone {
+		e.mu.Unlock()
+		return false
+	}
 	e.links[l] = true
 	e.mu.Unlock()
 	e.use(e.now())
+	return true
 }
 
 func (e *entity) leave(l *link) {

@@ -45,8 +45,12 @@ func (s *Server) forwardTo(name, source string) func(time.Time, queue.Passed) er
 		if err != nil {
 			return err
 		}
-		if _, err = target.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
+		err = target.queue.Arrive(now, item)
+		switch {
+		case errors.Is(err, queue.ErrSessionNeeded):
 			return errSessionNull
+		case errors.Is(err, queue.ErrEnded):
+			return fmt.Errorf("%s", notFound(name))
 		}
 		return err
 	}

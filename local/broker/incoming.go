@@ -95,20 +95,30 @@ func (l *incoming) finish(p *partial) {
 	switch {
 	case fault == nil && p.settled:
 	case fault == nil:
+		offset := len(l.link.session.conn.out)
 		l.settle(p.id, wire.Accepted{})
+		l.link.session.conn.rest(offset, l.ticket())
 	case p.settled:
 		l.link.refuse(fault)
 	default:
-		l.settle(p.id, &wire.Rejected{Error: fault})
+		l.link.session.conn.overtake(l.link.session.channel, disposed(p.id, &wire.Rejected{Error: fault}))
 	}
 }
 
+// ticket is that of what was done with the messages of the link. Requests are
+// answered by messages, which rest on what was done themselves.
+func (l *incoming) ticket() uint64 {
+	if l.link.address.management {
+		return 0
+	}
+	return l.link.entity.ticket()
+}
+
 func (l *incoming) settle(id uint32, state wire.DeliveryState) {
-	l.link.session.write(&wire.Disposition{
-		Role:    wire.RoleReceiver,
-		First:   id,
-		Last:    wire.Some(id),
-		Settled: true,
-		State:   state,
-	})
+	l.link.session.write(disposed(id, state))
+}
+
+// disposed tells the sender what became of its message.
+func disposed(id uint32, state wire.DeliveryState) *wire.Disposition {
+	return &wire.Disposition{Role: wire.RoleReceiver, First: id, Last: wire.Some(id), Settled: true, State: state}
 }

@@ -49,7 +49,7 @@ func (m management) handle(r request) reply {
 	case body == nil:
 		return reply{status: http.StatusNoContent, description: "No Content"}
 	}
-	return reply{status: http.StatusOK, description: "OK", body: body}
+	return reply{status: http.StatusOK, description: "OK", body: body, volatile: volatile[r.operation]}
 }
 
 // operation is what $management can be asked, and the right that it needs.
@@ -76,6 +76,9 @@ var operations = map[string]operation{
 	"com.microsoft:enumerate-rules":            {RightListen, management.enumerateRules},
 }
 
+// volatile are the operations that tell of nothing that is kept on disk.
+var volatile = map[string]bool{"com.microsoft:renew-lock": true, "com.microsoft:renew-session-lock": true}
+
 // done is the body of a reply that says no more than that it worked.
 var done = wire.Map{}
 
@@ -96,6 +99,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusBadRequest, description: textSessionNeeded, condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrDeadLetterQueue):
 		return reply{status: http.StatusBadRequest, description: err.Error(), condition: wire.CondNotAllowed}
+	case errors.Is(err, queue.ErrEnded):
+		return reply{status: http.StatusNotFound, description: err.Error(), condition: wire.CondNotFound}
 	case errors.Is(err, ErrEntityExists):
 		return reply{status: http.StatusConflict, description: err.Error(), condition: condEntityExists}
 	case errors.Is(err, ErrUnknownEntity):

@@ -64,7 +64,11 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 		if fault := l.session.conn.server.diskFull(); fault != nil {
 			return fault
 		}
-		if _, err := q.Enqueue(now(), items...); err != nil {
+		_, err := q.Enqueue(now(), items...)
+		switch {
+		case errors.Is(err, queue.ErrEnded):
+			return refuse(wire.CondNotFound, "%s", notFound(l.entity.path))
+		case err != nil:
 			return sendFault(err)
 		}
 		return nil

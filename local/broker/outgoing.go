@@ -35,7 +35,7 @@ type outgoing struct {
 	lost      atomic.Bool    // the lock on the session ended; set by the queue
 
 	replyTo    string   // the peer's name for this end, for replies
-	replies    [][]byte // encoded messages that wait for credit
+	replies    []answer // those that wait for credit
 	replyBytes int
 
 	deliveryCount uint32
@@ -47,6 +47,13 @@ type outgoing struct {
 
 	transfer *wire.Transfer // the delivery that is not complete yet
 	rest     []byte         // what of it is still to be sent
+	restsOn  uint64         // ticket that it waits for
+}
+
+// answer is an encoded reply, with the ticket of what it rests on.
+type answer struct {
+	message []byte
+	ticket  uint64
 }
 
 // drop ends the link's interest in its queue. What it was sent stays locked
@@ -117,13 +124,11 @@ func (c *conn) deliver() {
 		c.ready[0] = nil
 		c.ready = c.ready[1:]
 		l.ready = false
-		before := len(c.out)
+		offset := len(c.out)
 		if !l.gone && l.send() {
 			c.makeReady(l)
 		}
-		if l.mode == queue.ReceiveAndDelete {
-			c.rest(before)
-		}
+		c.rest(offset, l.restsOn)
 	}
 	for _, l := range c.ready {
 		l.pass()
@@ -185,12 +190,13 @@ func (l *outgoing) next() bool {
 		l.exhausted()
 		return false
 	case l.queue == nil && len(l.replies) > 0:
-		payload := l.replies[0]
-		l.replies[0] = nil
+		reply := l.replies[0]
+		l.replies[0] = answer{}
 		l.replies = l.replies[1:]
-		l.replyBytes -= len(payload)
-		s.conn.replyBytes -= len(payload)
-		l.begin(payload, []byte{0})
+		l.replyBytes -= len(reply.message)
+		s.conn.replyBytes -= len(reply.message)
+		l.restsOn = reply.ticket
+		l.begin(reply.message, []byte{0})
 		return true
 	case l.queue == nil:
 		l.exhausted()
@@ -225,6 +231,9 @@ func (l *outgoing) take() bool {
 	}
 	if _, strikes := s.conn.server.faults.strikes(FaultDuplicate, l.link.entity.path); strikes && d.Token != (queue.Token{}) {
 		_ = l.queue.Abandon(l.now(), d.Token, nil) // it was taken just now
+	}
+	if l.mode == queue.ReceiveAndDelete {
+		l.restsOn = l.link.entity.ticket()
 	}
 	tag := guid(d.Token)
 	if !l.settled {

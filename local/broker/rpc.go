@@ -19,6 +19,7 @@ type reply struct {
 	description string
 	condition   wire.Symbol // of an error
 	body        any
+	volatile    bool // it tells of nothing that is kept on disk
 }
 
 // rpc returns what answers requests by handle. A message that is no request is
@@ -29,7 +30,12 @@ func (l *link) rpc(handle func(request) reply) func(payload []byte, format uint3
 		if err != nil {
 			return sendFault(err)
 		}
-		message, err := handle(r).encode(r.id)
+		answered := handle(r)
+		ticket := l.entity.ticket()
+		if answered.volatile {
+			ticket = 0
+		}
+		message, err := answered.encode(r.id)
 		if err != nil {
 			return refuse(wire.CondInternalError, "the reply could not be encoded")
 		}
@@ -40,7 +46,7 @@ func (l *link) rpc(handle func(request) reply) func(payload []byte, format uint3
 		case len(out.replies) >= maxReplies || out.replyBytes >= maxReplyBytes || l.session.conn.replyBytes >= maxRepliesBytes:
 			out.link.refuse(refuse(wire.CondResourceLimitExceeded, "%d replies are waiting", len(out.replies)))
 		default:
-			out.replies = append(out.replies, message)
+			out.replies = append(out.replies, answer{message, ticket})
 			out.replyBytes += len(message)
 			l.session.conn.replyBytes += len(message)
 			l.session.conn.makeReady(out)

@@ -30,6 +30,9 @@ func (m management) ruleError(name string, err error) error {
 	case errors.Is(err, ErrUnknownEntity):
 		return toldError{notFound(path), ErrUnknownEntity}
 	}
+	if fault := m.conn.server.diskFull(); fault != nil {
+		return fault
+	}
 	return argumentError{err.Error()}
 }
 
@@ -51,7 +54,7 @@ func (m management) addRule(_ request, args wire.Map) (any, error) {
 		return nil, err
 	}
 	sub := m.entity.subscription
-	if err := m.conn.server.CreateRule(sub.topic.path, sub.name, rule); err != nil {
+	if err := m.conn.server.createRule(sub.topic.path, sub.name, rule); err != nil {
 		return nil, m.ruleError(rule.Name, err)
 	}
 	return done, nil
@@ -66,7 +69,7 @@ func (m management) removeRule(_ request, args wire.Map) (any, error) {
 		return nil, argumentError{"rule-name must be a string"}
 	}
 	sub := m.entity.subscription
-	if err := m.conn.server.DeleteRule(sub.topic.path, sub.name, name); err != nil {
+	if err := m.conn.server.deleteRule(sub.topic.path, sub.name, name); err != nil {
 		return nil, m.ruleError(name, err)
 	}
 	return done, nil

@@ -72,6 +72,11 @@ func New(options Options) (*Server, error) {
 	if err := s.configure(); err != nil {
 		return nil, errors.Join(fmt.Errorf("broker options: %w", err), s.closeStore())
 	}
+	if s.store != nil {
+		// Where the disk takes nothing, the store tells the log, and all that is
+		// there can be received.
+		_ = s.store.Wait(s.stop, s.store.Described())
+	}
 	return s, nil
 }
 

@@ -78,7 +78,9 @@ func (s *session) receive(f wire.Frame) error {
 	var fault *wire.Error
 	switch body := f.Body.(type) {
 	case *wire.Attach:
+		offset := len(s.conn.out)
 		fault = s.attach(body)
+		s.conn.rest(offset, s.conn.server.describedTicket())
 	case *wire.Flow:
 		fault = s.flow(body)
 	case *wire.Transfer:

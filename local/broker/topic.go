@@ -255,7 +255,7 @@ func (e *entity) receive(now time.Time, item queue.Item) {
 	if bound := e.subscription.topic.described().DefaultMessageTimeToLive; bound > 0 && (item.TimeToLive == 0 || item.TimeToLive > bound) {
 		item.TimeToLive = bound
 	}
-	if _, err := e.queue.Enqueue(now, item); errors.Is(err, queue.ErrSessionNeeded) {
+	if err := e.queue.Arrive(now, item); errors.Is(err, queue.ErrSessionNeeded) {
 		e.queue.Bury(now, item, errSessionNull.Reason, errSessionNull.Description)
 	}
 }

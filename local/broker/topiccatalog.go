@@ -13,7 +13,9 @@ import (
 
 // CreateTopic makes a topic with its subscriptions. The error names every fault
 // of the description, or is ErrEntityExists.
-func (s *Server) CreateTopic(t Topic) error {
+func (s *Server) CreateTopic(t Topic) error { return s.kept(s.createTopic(t)) }
+
+func (s *Server) createTopic(t Topic) error {
 	q := t.queue().withDefaults()
 	faults := q.validate(kindTopic)
 	for _, d := range t.Subscriptions {
@@ -26,7 +28,7 @@ func (s *Server) CreateTopic(t Topic) error {
 		return err
 	}
 	for _, d := range t.Subscriptions {
-		if err := s.CreateSubscription(t.Name, d); err != nil {
+		if err := s.createSubscription(t.Name, d); err != nil {
 			return err
 		}
 	}
@@ -35,7 +37,9 @@ func (s *Server) CreateTopic(t Topic) error {
 
 // UpdateTopic changes a topic, and not its subscriptions, as UpdateQueue does a
 // queue.
-func (s *Server) UpdateTopic(t Topic) error {
+func (s *Server) UpdateTopic(t Topic) error { return s.kept(s.updateTopic(t)) }
+
+func (s *Server) updateTopic(t Topic) error {
 	e, err := s.catalog.findKind(kindTopic, t.Name)
 	if err != nil {
 		return fmt.Errorf("update %w", err)
@@ -45,13 +49,7 @@ func (s *Server) UpdateTopic(t Topic) error {
 
 // DeleteTopic ends a topic and its subscriptions. The error is nil or
 // ErrUnknownEntity.
-func (s *Server) DeleteTopic(name string) error {
-	e, err := s.catalog.findKind(kindTopic, name)
-	if err != nil || !s.remove(e) {
-		return fmt.Errorf("delete topic %q: %w", name, ErrUnknownEntity)
-	}
-	return nil
-}
+func (s *Server) DeleteTopic(name string) error { return s.kept(s.delete(kindTopic, name)) }
 
 func (d Subscription) validate(topic string) []error {
 	faults := d.queue(topic).withDefaults().validate(kindSubscription)
@@ -84,6 +82,10 @@ func newRules(descriptions []Rule, now time.Time) (map[string]*rule, error) {
 // CreateSubscription makes a subscription of a topic. The error names every fault
 // of the description, or is ErrUnknownEntity or ErrEntityExists.
 func (s *Server) CreateSubscription(topic string, d Subscription) error {
+	return s.kept(s.createSubscription(topic, d))
+}
+
+func (s *Server) createSubscription(topic string, d Subscription) error {
 	t, err := s.catalog.findKind(kindTopic, topic)
 	if err != nil {
 		return fmt.Errorf("create subscription of %w", err)
@@ -124,6 +126,10 @@ func (e *entity) enlist(sub *entity) {
 // UpdateSubscription changes a subscription, and not its rules, as UpdateQueue
 // does a queue.
 func (s *Server) UpdateSubscription(topic string, d Subscription) error {
+	return s.kept(s.updateSubscription(topic, d))
+}
+
+func (s *Server) updateSubscription(topic string, d Subscription) error {
 	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+d.Name)
 	if err != nil {
 		return fmt.Errorf("update %w", err)
@@ -133,21 +139,23 @@ func (s *Server) UpdateSubscription(topic string, d Subscription) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.subscription.buryFault == d.DeadLetteringOnFilterEvaluationExceptions {
+	old := e.subscription.buryFault
+	if old == d.DeadLetteringOnFilterEvaluationExceptions {
 		return nil
 	}
-	e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
+	e.subscription.buryFault = d.DeadLetteringOnFilterEvaluationExceptions
+	if err := s.save(e); err != nil {
+		e.subscription.buryFault = old
+		return err
+	}
+	e.updated = s.options.Now()
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
-	return s.save(e)
+	return nil
 }
 
 // DeleteSubscription ends a subscription. The error is nil or ErrUnknownEntity.
 func (s *Server) DeleteSubscription(topic, name string) error {
-	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+name)
-	if err != nil || !s.remove(e) {
-		return fmt.Errorf("delete subscription %q: %w", name, ErrUnknownEntity)
-	}
-	return nil
+	return s.kept(s.delete(kindSubscription, topic+subscriptions+name))
 }
 
 // forget takes a subscription out of its topic.
@@ -160,6 +168,10 @@ func (e *entity) forget(sub *entity) {
 // CreateRule adds a rule to a subscription. The error says what is wrong with it,
 // or is ErrUnknownEntity or ErrEntityExists.
 func (s *Server) CreateRule(topic, subscription string, d Rule) error {
+	return s.kept(s.createRule(topic, subscription, d))
+}
+
+func (s *Server) createRule(topic, subscription string, d Rule) error {
 	r, err := newRule(d, s.options.Now())
 	if err != nil {
 		return fmt.Errorf("create rule: %w", err)
@@ -176,6 +188,10 @@ func (s *Server) CreateRule(topic, subscription string, d Rule) error {
 
 // UpdateRule replaces a rule of a subscription. The error is as of CreateRule.
 func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
+	return s.kept(s.updateRule(topic, subscription, d))
+}
+
+func (s *Server) updateRule(topic, subscription string, d Rule) error {
 	r, err := newRule(d, s.options.Now())
 	if err != nil {
 		return fmt.Errorf("update rule: %w", err)
@@ -196,6 +212,10 @@ func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
 // DeleteRule removes a rule from a subscription, which wants nothing by it any
 // more. The error is nil or ErrUnknownEntity.
 func (s *Server) DeleteRule(topic, subscription, name string) error {
+	return s.kept(s.deleteRule(topic, subscription, name))
+}
+
+func (s *Server) deleteRule(topic, subscription, name string) error {
 	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
 		folded := strings.ToLower(name)
 		if rules[folded] == nil {

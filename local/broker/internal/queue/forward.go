@@ -24,13 +24,11 @@ type passing struct {
 	to      func(time.Time, Passed) error
 	message Passed
 	dead    bool // it was dead-lettered here
-	stored  bool // the store still has it, under its number
 }
 
-// pass sends a message on. One that the store has stays there until it has
-// arrived: it may come twice if the process ends in between, but it is not lost.
-func (q *Queue) pass(seq int64, item Item, stored, dead bool) {
-	p := passing{to: q.config.Forward, dead: dead, stored: stored, message: Passed{
+// pass sends a message on. What is done here and where it arrives is one unit.
+func (q *Queue) pass(seq int64, item Item, dead bool) {
+	p := passing{to: q.config.Forward, dead: dead, message: Passed{
 		Sequence: seq, Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1,
 	}}
 	if dead {
@@ -53,16 +51,13 @@ var tooManyHops = Refusal{ReasonHops, fmt.Sprintf(
 // handOn passes a message on, or puts it into the dead-letter queue.
 func (q *Queue) handOn(now time.Time, p passing) {
 	err := p.to(now, p.message)
-	if err == nil && !p.stored {
+	if err == nil {
 		return
 	}
-	q.enter(now)
+	q.enterWithin(now)
 	defer q.leave()
-	if err != nil {
+	if !q.ended {
 		q.keep(now, p, err)
-	}
-	if p.stored {
-		q.note(Change{Kind: ChangeDelete, Sequence: p.message.Sequence})
 	}
 }
 

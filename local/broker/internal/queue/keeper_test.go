@@ -15,6 +15,8 @@ import (
 // keeper is a store that outlives its queue, and the process of that.
 type keeper interface {
 	queue.Store
+	// settle waits until everything is safe.
+	settle()
 	// saved is what the next process finds at that time.
 	saved(now time.Time) queue.Saved
 }
@@ -37,7 +39,7 @@ func newDisk(t *testing.T) *disk {
 	d := &disk{t: t, folder: t.TempDir()}
 	d.open()
 	t.Cleanup(d.close)
-	d.Entity = d.store.Describe("q", []byte("{}"))
+	d.Entity = d.store.Create("q", []byte("{}"))
 	return d
 }
 
@@ -51,6 +53,12 @@ func (d *disk) open() {
 func (d *disk) close() {
 	if err := d.store.Close(); err != nil {
 		d.t.Error(err)
+	}
+}
+
+func (d *disk) settle() {
+	if err := d.store.Wait(d.t.Context(), d.Ticket()); err != nil {
+		d.t.Fatal(err)
 	}
 }
 
@@ -89,6 +97,9 @@ func listed(t *testing.T, saved queue.Saved) []queue.SavedMessage {
 // shelf is a keeper in memory, and says so where it is told nonsense.
 type shelf struct {
 	t        *testing.T
+	units    int  // that have not ended
+	early    bool // nothing that is put is safe
+	ready    func()
 	last     int64
 	messages map[shelfKey]queue.Record
 	sessions map[string]queue.SavedSession
@@ -139,6 +150,25 @@ func (s *shelf) Append(changes []queue.Change) {
 			s.last = c.Sequence
 		}
 	}
+}
+
+func (s *shelf) Begin() (end func()) {
+	s.units++
+	return func() { s.units-- }
+}
+
+func (s *shelf) settle() {
+	s.early = false
+	if s.ready != nil {
+		s.ready()
+	}
+}
+
+func (s *shelf) Safe(_ bool, _ int64, ready func()) bool {
+	if s.early {
+		s.ready = ready
+	}
+	return !s.early
 }
 
 func (s *shelf) Load(dead bool, sequence int64) []byte {

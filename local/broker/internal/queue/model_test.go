@@ -243,6 +243,9 @@ func (r *run) enqueue(n int) {
 }
 
 func (r *run) take(q *queue.Queue, dead bool) {
+	if r.kept != nil {
+		r.kept.settle()
+	}
 	mode := queue.PeekLock
 	if r.rng.IntN(6) == 0 {
 		mode = queue.ReceiveAndDelete

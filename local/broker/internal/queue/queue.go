@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -43,6 +44,8 @@ var (
 	// ErrDeadLetterQueue is returned for an attempt to dead-letter a message
 	// that is in a dead-letter queue.
 	ErrDeadLetterQueue = errors.New("a message of a dead-letter queue can't be dead-lettered")
+	// ErrEnded is returned for a message to a queue that has ended.
+	ErrEnded = errors.New("the queue has ended")
 )
 
 // Config is how a queue behaves. All fields but Alarm are required.
@@ -70,7 +73,7 @@ type Config struct {
 	// that is not taken is dead-lettered here, for what a Refusal says, or else with
 	// the error as reason and description.
 	// They are called in the order of the messages as far as one caller's go,
-	// without the queue's mutex, and may call other queues.
+	// without the queue's mutex, and may call Arrive and Bury of other queues.
 	Forward, ForwardDead func(time.Time, Passed) error
 	// Store, when set, keeps the messages: the queue holds no payloads then, and
 	// loses nothing that the store has on disk.
@@ -118,8 +121,11 @@ type Queue struct {
 	waiters  *list.List // of *Waiter
 	sessions sessions
 	passing  []passing
-	now      time.Time // of the operation
-	alarm    time.Time // deadline that the owner knows of; zero: none
+	passes   atomic.Bool // messages may be passed on
+	unit     func()      // ends the unit of the operation; nil where it needs none
+	ended    bool        // nothing goes in any more
+	now      time.Time   // of the operation
+	alarm    time.Time   // deadline that the owner knows of; zero: none
 }
 
 // New makes an empty queue and its dead-letter queue.
@@ -132,7 +138,7 @@ func New(config Config) *Queue {
 }
 
 func newQueue(config Config) *Queue {
-	return &Queue{
+	q := &Queue{
 		config: config,
 		store:  config.Store,
 		cursor: 1,
@@ -158,17 +164,39 @@ func newQueue(config Config) *Queue {
 		waiters:  list.New(),
 		sessions: newSessions(),
 	}
+	q.passes.Store(config.passes())
+	return q
 }
+
+// passes tells whether messages may be passed on to other queues.
+func (c Config) passes() bool { return c.Forward != nil || c.ForwardDead != nil }
 
 // DeadLetters returns the dead-letter queue; nil for a dead-letter queue.
 func (q *Queue) DeadLetters() *Queue { return q.dead }
 
 // Enqueue appends the items in order and returns the sequence number of the
 // first; the others follow without a gap. A duplicate has its number and is
-// dropped. The error is nil or ErrSessionNeeded, and then nothing is appended.
+// dropped. The error is nil, ErrSessionNeeded or ErrEnded, and then nothing is
+// appended.
 func (q *Queue) Enqueue(now time.Time, items ...Item) (int64, error) {
 	q.enter(now)
 	defer q.leave()
+	return q.append(now, items)
+}
+
+// Arrive is Enqueue for a message that another queue passes on, to be called by its
+// Forward or ForwardDead only: it is within that queue's unit.
+func (q *Queue) Arrive(now time.Time, item Item) error {
+	q.enterWithin(now)
+	defer q.leave()
+	_, err := q.append(now, []Item{item})
+	return err
+}
+
+func (q *Queue) append(now time.Time, items []Item) (int64, error) {
+	if q.ended {
+		return 0, ErrEnded
+	}
 	if q.config.Sessions && slices.ContainsFunc(items, func(i Item) bool { return i.Session == nil }) {
 		return 0, ErrSessionNeeded
 	}
@@ -211,7 +239,7 @@ func (q *Queue) repeats(id string, now time.Time) bool {
 // its place.
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	if q.config.Forward != nil {
-		q.pass(seq, item, false, false)
+		q.pass(seq, item, false)
 		return
 	}
 	e := q.newEntry(seq, item, now)
@@ -272,28 +300,87 @@ func (q *Queue) Configure(now time.Time, config Config) {
 	defer q.leave()
 	config.Sessions, config.DuplicateWindow, config.Alarm, config.Store = q.config.Sessions, q.config.DuplicateWindow, q.config.Alarm, q.store
 	q.config = config
+	q.passes.Store(config.passes())
 	q.dead.mu.Lock()
 	defer q.dead.mu.Unlock()
 	q.dead.config.LockDuration = config.LockDuration
 }
 
-// enter starts an operation: it takes the mutex and does what is due.
+// End ends the queue and its dead-letter queue: they are empty, nothing goes in any
+// more, locks are lost, and the store is told nothing. It is for a queue whose
+// messages end with it.
+func (q *Queue) End() {
+	q.mu.Lock()
+	q.empty()
+	q.mu.Unlock()
+	if q.dead != nil {
+		q.dead.End()
+	}
+}
+
+// empty lets go of everything. Whoever holds a lock, waits, or has a session finds
+// that it is lost.
+func (q *Queue) empty() {
+	for _, h := range q.sessions.held.elems {
+		h.of.holder = nil
+	}
+	blank := newQueue(q.config)
+	q.ended = true
+	q.index, q.fresh, q.deferred, q.volume = blank.index, 0, 0, 0
+	q.returned, q.expiring, q.ending, q.later = blank.returned, blank.expiring, blank.ending, blank.later
+	q.locks, q.planned, q.history = blank.locks, blank.planned, blank.history
+	q.waiters, q.sessions = blank.waiters, blank.sessions
+}
+
+// enter starts an operation: it takes the mutex and does what is due. Where messages
+// may be passed on, all of it is one unit.
 func (q *Queue) enter(now time.Time) {
+	unit := q.lock()
+	q.unit, q.now = unit, now
+	q.expire(now)
+}
+
+// enterWithin is enter for an operation within the unit of another.
+func (q *Queue) enterWithin(now time.Time) {
 	q.mu.Lock()
 	q.now = now
 	q.expire(now)
 }
 
-// leave ends an operation: waiters are woken, the alarm is set, the mutex is
-// given back, and what is to be passed on is.
+// lock takes the mutex, after it has begun a unit where one is needed. Nobody waits
+// for the beginning of a unit with a mutex in hand: units that have begun may need
+// it.
+func (q *Queue) lock() (end func()) {
+	for {
+		passes := q.passes.Load()
+		if passes && q.store != nil {
+			end = q.store.Begin()
+		}
+		q.mu.Lock()
+		if passes == q.passes.Load() {
+			return end
+		}
+		q.mu.Unlock() // it was configured anew in between
+		if end != nil {
+			end()
+			end = nil
+		}
+	}
+}
+
+// leave ends an operation: what has changed is given to the store, waiters are
+// woken, the alarm is set, the mutex is given back, and what is to be passed on is.
 func (q *Queue) leave() {
+	q.save()
 	q.wake()
 	q.ring()
-	q.save()
-	gone, now := q.passing, q.now
-	q.passing = nil
+	gone, end, now := q.passing, q.unit, q.now
+	q.passing, q.unit = nil, nil
 	q.mu.Unlock()
 	for _, p := range gone {
 		q.handOn(now, p)
+	}
+	if end != nil {
+		end()
 	}
 }

@@ -83,11 +83,11 @@ func (q *Queue) activate(now time.Time) {
 		s := q.later.min()
 		item := q.itemOf(s)
 		q.unschedule(s)
+		q.note(Change{Kind: ChangeDelete, Sequence: s.seq})
 		if q.config.Forward != nil {
-			q.pass(s.seq, item, q.store != nil, false)
+			q.pass(s.seq, item, false)
 			continue
 		}
-		q.note(Change{Kind: ChangeDelete, Sequence: s.seq})
 		q.lastSeq++
 		q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 		q.admit(q.lastSeq, item, item.EnqueueAt)

@@ -30,6 +30,9 @@ type sessions struct {
 	held      heap[*Session] // by the end of the lock
 	accepting *list.List     // of *Waiter, for any session
 	bytes     int64          // of all states, with the ids
+	// called are those whose receiver waits for a message and has got one, and early
+	// are those of them whose message is not safe yet.
+	called, early []*Session
 }
 
 func newSessions() sessions {
@@ -99,7 +102,15 @@ func (x *sessions) push(e *entry) {
 	x.ready++
 	x.settle(s)
 	if s.holder != nil {
-		s.holder.call()
+		x.call(s.holder)
+	}
+}
+
+// call lists a holder whose receiver is to be woken, if it waits.
+func (x *sessions) call(h *Session) {
+	if h.waiter != nil && !h.due {
+		h.due = true
+		x.called = append(x.called, h)
 	}
 }
 
@@ -152,6 +163,7 @@ type Session struct {
 	until  time.Time
 	locks  map[*lock]bool
 	waiter *Waiter // woken when a message comes; nil while nobody waits
+	due    bool    // listed in sessions.called or sessions.early
 	lost   func()
 	inHeld int32
 }
@@ -159,12 +171,24 @@ type Session struct {
 // ID is the id of the session, which may be empty.
 func (s *Session) ID() string { return s.id }
 
-// call wakes the receiver that waits for a message of the session.
-func (s *Session) call() {
-	if w := s.waiter; w != nil {
-		s.waiter = nil
-		w.wake()
+// wakeHolders wakes the receivers that wait for a message of their session and have
+// one.
+func (q *Queue) wakeHolders() {
+	x := &q.sessions
+	for _, h := range x.called {
+		switch {
+		case h.waiter == nil || h.of.holder != h || h.of.waiting.len() == 0:
+			h.due = false
+		case !q.safe(h.of.waiting.min()):
+			x.early = append(x.early, h)
+		default:
+			w := h.waiter
+			h.waiter, h.due = nil, false
+			w.wake()
+		}
 	}
+	clear(x.called)
+	x.called = x.called[:0]
 }
 
 // Accept locks the session with the id, whether there are messages or not. The
@@ -189,7 +213,7 @@ func (q *Queue) AcceptNext(now time.Time, w *Waiter, lost func()) (*Session, tim
 	q.enter(now)
 	defer q.leave()
 	q.forget(w)
-	if q.sessions.idle.len() == 0 {
+	if q.sessions.idle.len() == 0 || !q.safe(q.sessions.idle.min().waiting.min()) {
 		w.stand(q.sessions.accepting)
 		return nil, time.Time{}
 	}
@@ -215,8 +239,9 @@ func (q *Queue) TakeFrom(now time.Time, s *Session, mode Mode, w *Waiter) (Deliv
 	if s.of.holder != s {
 		return Delivery{}, false, ErrSessionLost
 	}
-	if s.of.waiting.len() == 0 {
+	if s.of.waiting.len() == 0 || !q.safe(s.of.waiting.min()) {
 		s.waiter = w
+		q.sessions.call(s)
 		return Delivery{}, false, nil
 	}
 	s.waiter = nil
@@ -301,7 +326,7 @@ func (q *Queue) SetSessionState(now time.Time, id string, state []byte) error {
 	q.enter(now)
 	defer q.leave()
 	h := q.sessions.holder(id)
-	if h == nil {
+	if h == nil || q.ended {
 		return ErrSessionLost
 	}
 	q.sessions.set(h.of, slices.Clone(state), now)

@@ -250,6 +250,7 @@ var sessionIDs = []string{"", "a", "b", "c"}
 
 func (r *sessionRun) step() {
 	r.tick()
+	r.kept.settle()
 	id := sessionIDs[r.rng.IntN(len(sessionIDs))]
 	switch h := r.m.holders[id]; r.rng.IntN(10) {
 	case 9:

@@ -144,29 +144,35 @@ func (q *Queue) giveBack(e *entry, now time.Time) {
 // only told to receivers.
 func (q *Queue) expires(e *entry) bool { return q.dead != nil && !e.expiresAt.IsZero() }
 
-// Bury puts a message that never joined the queue into its dead-letter queue.
+// Bury puts a message that another queue passes on, and that never joined this one,
+// into its dead-letter queue. It is called as Arrive is.
 func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
-	q.enter(now)
+	q.enterWithin(now)
 	defer q.leave()
+	if q.ended {
+		return
+	}
 	q.lastSeq++
 	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
-	e := q.newEntry(q.lastSeq, item, now)
-	q.index.insert(e)
-	q.lay(e, because(reason, description))
-	q.bury(e, now)
+	item.Overlay = overlaid(item.Overlay, because(reason, description))
+	q.inter(q.newEntry(q.lastSeq, item, now), now)
 }
 
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
 func (q *Queue) bury(e *entry, now time.Time) {
 	e.payload = q.payload(e)
-	q.unlist(e)
+	q.forgetEntry(e)
+	q.inter(e, now)
+}
+
+// inter dead-letters an entry that is in no place and has its payload.
+func (q *Queue) inter(e *entry, now time.Time) {
 	e.deferred = false
 	if q.config.ForwardDead != nil {
-		q.pass(e.seq, Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, q.store != nil, true)
+		q.pass(e.seq, Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, true)
 		return
 	}
-	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 	q.toDead(e, now)
 }
 

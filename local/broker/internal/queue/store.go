@@ -6,15 +6,22 @@ import (
 	"time"
 )
 
-// Store keeps what a queue would lose with the process. Its methods are called
-// with the queue's mutex held: they must not wait for a disk that writes.
+// Store keeps what a queue would lose with the process. Its methods but Begin are
+// called with the queue's mutex held: they must not wait for a disk that writes.
+// Queues that pass messages on to each other have stores that are parts of one.
 type Store interface {
+	// Begin has everything that is appended from now on, to any part, until end is
+	// called be kept together: all of it or, if the process ends, none.
+	Begin() (end func())
 	// Append notes changes in their order: all of them or, if the process ends,
 	// none. The slice belongs to the store from then on.
 	Append(changes []Change)
 	// Load returns the payload of a message that was put and not deleted, nil if
 	// it can't.
 	Load(dead bool, sequence int64) []byte
+	// Safe tells whether a message that was put will be there whatever happens. If
+	// not, ready is called once when it may be, with no lock of the store held.
+	Safe(dead bool, sequence int64, ready func()) bool
 }
 
 // ChangeKind says what a Change does.
@@ -60,7 +67,7 @@ type Record struct {
 
 // note records a change where there is a store.
 func (q *Queue) note(c Change) {
-	if q.store == nil {
+	if q.store == nil || q.ended {
 		return
 	}
 	c.Dead = c.Dead || q.dead == nil
@@ -73,6 +80,22 @@ func (q *Queue) save() {
 		q.store.Append(q.changes)
 		q.changes = nil
 	}
+}
+
+// safe tells whether an entry may be handed out: whoever saw one that is lost with
+// the process would find its sequence number on another message later. Of one that
+// is not safe yet the waiters hear when it is.
+func (q *Queue) safe(e *entry) bool {
+	return q.store == nil || q.store.Safe(q.dead == nil, e.seq, q.settled)
+}
+
+// settled is called by the store when more of what it was given is safe.
+func (q *Queue) settled() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.sessions.called = append(q.sessions.called, q.sessions.early...)
+	q.sessions.early = nil
+	q.wake()
 }
 
 // record is what is kept of an entry, the payload left out.

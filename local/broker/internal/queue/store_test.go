@@ -58,31 +58,139 @@ func testWhatIsKept(t *testing.T, kept keeper) {
 	}
 }
 
-// A message that is passed on stays in the store until it has arrived.
-func TestWhatIsPassedOnIsKeptUntilItArrives(t *testing.T) {
+// What becomes of a message that is passed on is one unit, here and where it goes.
+func TestWhatIsPassedOnIsOneUnit(t *testing.T) {
 	kept := newShelf(t)
 	var arrived []string
 	var after []time.Duration
-	q := queue.New(queue.Config{
-		LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept,
-		Forward: func(at time.Time, p queue.Passed) error {
-			after = append(after, at.Sub(start))
-			if string(p.Payload) == "later" && len(kept.messages) != 1 {
-				t.Error("the store has let go of a message that has not arrived")
-			}
-			arrived = append(arrived, string(p.Payload))
-			return nil
-		},
-	})
+	config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept}
+	config.Forward = func(at time.Time, p queue.Passed) error {
+		after = append(after, at.Sub(start))
+		if kept.units != 1 {
+			t.Errorf("%s is passed on in %d units", p.Payload, kept.units)
+		}
+		arrived = append(arrived, string(p.Payload))
+		if string(p.Payload) == "refused" {
+			return errors.New("full")
+		}
+		return nil
+	}
+	q := queue.New(config)
 	later := item("later")
 	later.EnqueueAt = start.Add(time.Minute)
-	enqueue(t, q, item("now"), later)
+	enqueue(t, q, item("now"), item("refused"), later)
 	q.Expire(start.Add(time.Minute))
-	if !slices.Equal(arrived, []string{"now", "later"}) || len(kept.messages) != 0 {
-		t.Errorf("arrived %v, kept %v", arrived, kept.messages)
+	if !slices.Equal(arrived, []string{"now", "refused", "later"}) || len(kept.messages) != 1 || kept.units != 0 {
+		t.Errorf("arrived %v, kept %v, %d units", arrived, kept.messages, kept.units)
 	}
-	if !slices.Equal(after, []time.Duration{0, time.Minute}) {
+	if !slices.Equal(after, []time.Duration{0, 0, time.Minute}) {
 		t.Errorf("arrived after %v", after)
+	}
+}
+
+// Nobody gets a message that could be lost with the process: who waits gets it when
+// the store has it.
+func TestNothingIsHandedOutEarly(t *testing.T) {
+	kept := newShelf(t)
+	kept.early = true
+	woken := 0
+	w := queue.NewWaiter(func() { woken++ })
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: 1, Store: kept})
+	for _, q := range []*queue.Queue{q, q.DeadLetters()} {
+		if _, ok := q.Take(start, queue.PeekLock, w); ok {
+			t.Fatal("took a message of none")
+		}
+		if q.DeadLetters() != nil {
+			enqueue(t, q, item("a"))
+		}
+		for _, mode := range []queue.Mode{queue.PeekLock, queue.ReceiveAndDelete} {
+			if d, ok := q.Take(start, mode, w); ok || woken > 0 {
+				t.Fatalf("took %q, woken %d times", d.Payload, woken)
+			}
+		}
+		kept.settle()
+		if d := take(t, q, start); string(d.Payload) != "a" || woken != 1 {
+			t.Errorf("took %q, woken %d times", d.Payload, woken)
+		}
+		kept.early, woken = true, 0
+		q.LoseLocks(start) // it goes to the dead-letter queue
+	}
+}
+
+func TestNoSessionIsHandedOutEarly(t *testing.T) {
+	kept := newShelf(t)
+	kept.early = true
+	var next, message int
+	anySession, inSession := queue.NewWaiter(func() { next++ }), queue.NewWaiter(func() { message++ })
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: 1, Sessions: true, Store: kept})
+	held := accept(t, q, "a")
+	try := func() bool {
+		s, _ := q.AcceptNext(start, anySession, func() {})
+		_, ok, err := q.TakeFrom(start, held, queue.PeekLock, inSession)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return s != nil || ok
+	}
+	if try() {
+		t.Fatal("there was something in an empty queue")
+	}
+	enqueue(t, q, in("a", "1"), in("a", "2"), in("b", "3"))
+	if try() || next+message > 0 {
+		t.Fatalf("there was something early; woken %d and %d times", next, message)
+	}
+	kept.settle()
+	if next != 1 || message != 1 || !try() {
+		t.Errorf("woken %d and %d times", next, message)
+	}
+}
+
+// A queue that has ended takes nothing, gives nothing, and tells the store nothing.
+func TestAQueueThatHasEnded(t *testing.T) {
+	kept := newShelf(t)
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: 1, Store: kept, DuplicateWindow: time.Hour, Forward: nil})
+	later := item("later")
+	later.EnqueueAt = start.Add(time.Minute)
+	enqueue(t, q, item("a"), item("b"), item("c"), later)
+	woken := false
+	w := queue.NewWaiter(func() { woken = true })
+	if _, ok := q.DeadLetters().Take(start, queue.PeekLock, w); ok {
+		t.Fatal("took a dead letter of none")
+	}
+	a, b := take(t, q, start), take(t, q, start)
+	before := len(kept.messages)
+	q.End()
+	if err := q.Complete(start, a.Token); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("complete: %v", err)
+	}
+	if err := q.DeadLetter(start, b.Token, nil); !errors.Is(err, queue.ErrLockLost) {
+		t.Errorf("dead-letter: %v", err)
+	}
+	if _, err := q.Enqueue(start, item("d")); !errors.Is(err, queue.ErrEnded) {
+		t.Errorf("enqueue: %v", err)
+	}
+	q.Bury(start, item("e"), "", "")
+	q.DeadLetters().Leave(start, w)
+	if _, due := q.Expire(start.Add(time.Hour)); due || woken {
+		t.Errorf("something is due: %v, woken: %v", due, woken)
+	}
+	if got := q.Counts(start.Add(time.Hour)); got != (queue.Counts{}) || q.Size() != 0 || len(kept.messages) != before {
+		t.Errorf("counts %+v, size %d", got, q.Size())
+	}
+}
+
+func TestASessionOfAQueueThatHasEnded(t *testing.T) {
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: 1, Sessions: true, Store: newShelf(t)})
+	enqueue(t, q, in("a", "1"))
+	s := accept(t, q, "a")
+	q.End()
+	if _, _, err := q.TakeFrom(start, s, queue.PeekLock, nil); !errors.Is(err, queue.ErrSessionLost) {
+		t.Errorf("take: %v", err)
+	}
+	q.CloseSession(start, s)
+	accept(t, q, "b")
+	if err := q.SetSessionState(start, "b", []byte("x")); !errors.Is(err, queue.ErrSessionLost) {
+		t.Errorf("set state: %v", err)
 	}
 }
 
@@ -123,6 +231,7 @@ func testWhatIsRemembered(t *testing.T, kept keeper) {
 	once := in("a", "1")
 	once.MessageID = "x"
 	enqueue(t, q, once)
+	kept.settle()
 	s := accept(t, q, "a")
 	if err := q.SetSessionState(start, "a", []byte("half")); err != nil {
 		t.Fatal(err)

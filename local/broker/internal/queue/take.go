@@ -44,33 +44,35 @@ func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
 
 // forgetEntry ends an entry that is in no place but the index.
 func (q *Queue) forgetEntry(e *entry) {
-	q.unlist(e)
+	q.index.remove(e)
+	q.leaveSession(e)
 	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 }
 
-// unlist takes an entry out of the index. The store still has it.
-func (q *Queue) unlist(e *entry) {
-	q.index.remove(e)
-	q.leaveSession(e)
-}
-
-// next removes the first active entry from where it waits and returns it.
-// Returned entries come first: each of them was handed out before, so it is
-// older than everything from the cursor on.
-func (q *Queue) next() *entry {
-	var e *entry
+// first returns the first active entry, nil when there is none. Returned entries
+// come first: each of them was handed out before, so it is older than everything
+// from the cursor on.
+func (q *Queue) first() *entry {
 	switch {
 	case q.returned.len() > 0:
-		e = q.returned.min()
-		q.returned.remove(e)
+		return q.returned.min()
 	case q.fresh > 0:
-		e = q.index.at(q.cursor)
-		q.cursor = e.seq + 1
-		q.fresh--
-	default:
+		return q.index.at(q.cursor)
+	}
+	return nil
+}
+
+// next removes the first active entry from where it waits and returns it; nil when
+// there is none, or none that is safe yet.
+func (q *Queue) next() *entry {
+	e := q.first()
+	if e == nil || !q.safe(e) {
 		return nil
 	}
-	q.expiring.remove(e)
+	if e.state == stateFresh {
+		q.cursor = e.seq + 1
+	}
+	q.withdraw(e)
 	return e
 }
 

@@ -41,11 +41,19 @@ func (q *Queue) forget(w *Waiter) {
 }
 
 // wake tells as many waiters as there are active messages, or sessions. It may
-// tell too many, when woken ones have not come yet; those find nothing and wait
-// again.
+// tell too many, when woken ones have not come yet, or when only the first message
+// is safe; those find nothing and wait again.
 func (q *Queue) wake() {
-	wakeFirst(q.waiters, q.fresh+q.returned.len())
-	wakeFirst(q.sessions.accepting, q.sessions.idle.len())
+	if e := q.first(); e != nil && q.waiters.Len() > 0 && q.safe(e) {
+		wakeFirst(q.waiters, q.fresh+q.returned.len())
+	}
+	x := &q.sessions
+	if x.idle.len() > 0 && x.accepting.Len() > 0 && q.safe(x.idle.min().waiting.min()) {
+		wakeFirst(x.accepting, x.idle.len())
+	}
+	if len(x.called) > 0 {
+		q.wakeHolders()
+	}
 }
 
 func wakeFirst(line *list.List, n int) {

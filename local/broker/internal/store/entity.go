@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -17,10 +18,11 @@ import (
 
 // Entity is a queue's part of a Store. It is a queue.Store.
 type Entity struct {
-	store *Store
-	id    uint32
-	path  string
-	body  json.RawMessage
+	store  *Store
+	id     uint32
+	path   string
+	body   json.RawMessage // guarded by the store's mutex
+	ticket atomic.Uint64   // of the last change
 }
 
 func fold(path string) string { return strings.ToLower(path) }
@@ -56,42 +58,72 @@ func (s *Store) Entities() []*Entity {
 	return all
 }
 
-// Describe keeps an entity with its description, which is JSON, and returns it. An
-// entity that is there already gets the new description.
-func (s *Store) Describe(path string, body []byte) *Entity {
+// Create keeps a new entity with its description, which is JSON. There must be none
+// with the path.
+func (s *Store) Create(path string, body []byte) *Entity {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	e, known := s.entities[fold(path)]
-	if known && bytes.Equal(e.body, body) {
-		return e
-	}
-	if !known {
-		e = &Entity{store: s, id: s.nextID, path: path}
-		s.nextID++
-		s.entities[fold(path)] = e
-	}
-	e.body = body
-	s.append(change{entity: e.id, put: &description{ID: e.id, Path: path, Body: body}})
+	e := &Entity{store: s, id: s.nextID, path: path}
+	s.nextID++
+	s.entities[fold(path)] = e
+	e.describe(body)
 	return e
 }
 
-// Delete ends an entity and all that is in it.
-func (s *Store) Delete(path string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	e, known := s.entities[fold(path)]
-	if !known {
-		return
+// Describe gives an entity another description. It does nothing to one that has
+// ended, or is so described already.
+func (e *Entity) Describe(body []byte) {
+	e.store.mu.Lock()
+	defer e.store.mu.Unlock()
+	if e.store.entities[fold(e.path)] == e && !bytes.Equal(e.body, body) {
+		e.describe(body)
 	}
-	delete(s.entities, fold(path))
-	c := change{entity: e.id, delete: true}
-	c.ID = fold(path)
-	s.append(c)
 }
 
-// Path is the entity's path, and Body its description.
-func (e *Entity) Path() string          { return e.path }
-func (e *Entity) Body() json.RawMessage { return e.body }
+// describe notes the description; the caller holds the store's mutex.
+func (e *Entity) describe(body []byte) {
+	e.body = body
+	ticket := e.store.append(change{entity: e.id, put: &description{ID: e.id, Path: e.path, Body: body}})
+	e.ticket.Store(ticket)
+	e.store.described.Store(ticket)
+}
+
+// Delete ends entities and all that is in them, all of them at once. What is still
+// appended to them is not kept.
+func (s *Store) Delete(entities ...*Entity) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var changes []change
+	for _, e := range entities {
+		if s.entities[fold(e.path)] == e {
+			delete(s.entities, fold(e.path))
+			changes = append(changes, change{entity: e.id, delete: true, Change: queue.Change{ID: fold(e.path)}})
+		}
+	}
+	if len(changes) > 0 {
+		s.described.Store(s.append(changes...))
+	}
+}
+
+// Path is the entity's path.
+func (e *Entity) Path() string { return e.path }
+
+// Body is the entity's description.
+func (e *Entity) Body() json.RawMessage {
+	e.store.mu.Lock()
+	defer e.store.mu.Unlock()
+	return e.body
+}
+
+// Ticket returns the ticket of all that was appended to the entity so far. It is good
+// for the whole of a unit that something of it was in.
+func (e *Entity) Ticket() uint64 { return e.ticket.Load() }
+
+// Begin implements queue.Store.
+func (e *Entity) Begin() (end func()) {
+	e.store.units.RLock()
+	return e.store.units.RUnlock
+}
 
 // Append implements queue.Store.
 func (e *Entity) Append(changes []queue.Change) {
@@ -101,12 +133,24 @@ func (e *Entity) Append(changes []queue.Change) {
 	}
 	e.store.mu.Lock()
 	defer e.store.mu.Unlock()
-	e.store.append(all...)
+	e.ticket.Store(e.store.append(all...))
 }
 
 // Load implements queue.Store.
 func (e *Entity) Load(dead bool, sequence int64) []byte {
 	return e.store.load(location{e.id, dead, sequence})
+}
+
+// Safe implements queue.Store.
+func (e *Entity) Safe(dead bool, sequence int64, ready func()) bool {
+	s := e.store
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, waiting := s.payloads[location{e.id, dead, sequence}]; !waiting {
+		return true
+	}
+	s.ready[location{e.id, dead, 0}] = ready
+	return false
 }
 
 // Saved reads what is kept of the queue; its messages are read when they are ranged

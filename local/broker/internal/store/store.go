@@ -2,13 +2,17 @@ package store
 
 import (
 	"bytes"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -26,6 +30,10 @@ const (
 	// retryAfter is the time between attempts while the disk takes nothing.
 	retryAfter = time.Second
 )
+
+// ErrRefused is what Err and Wait return while the disk takes nothing, with its own
+// error.
+var ErrRefused = errors.New("the disk takes nothing at the moment")
 
 // ErrInUse is returned for a folder that another process has open.
 var ErrInUse = errors.New("the folder is in use by another process")
@@ -50,14 +58,20 @@ type Store struct {
 	ending chan struct{}
 	done   sync.WaitGroup
 
+	// units is held for reading by those who append what must be written together, and
+	// for writing while pending is taken. It is taken before mu.
+	units sync.RWMutex
+
+	synced    atomic.Uint64 // everything up to this ticket is on disk
+	described atomic.Uint64 // ticket of the last change to which entities there are
+
 	mu        sync.Mutex
 	entities  map[string]*Entity // by folded path
 	nextID    uint32
 	pending   []change
-	unwritten map[location]int    // where in pending a message is put
+	taken     uint64              // how many changes came before those of pending
 	payloads  map[location][]byte // of pending and of what is written now
-	appended  uint64              // ticket of the last Append
-	synced    uint64              // everything up to this ticket is on disk
+	ready     map[location]func() // what waits for one of these, by its queue
 	listeners map[chan<- struct{}]bool
 	failure   error // why the disk took nothing the last time
 }
@@ -75,12 +89,9 @@ type change struct {
 	queue.Change
 	put    *description // an entity is made or described anew
 	delete bool         // an entity ends
-	done   bool         // nothing is left to be done
 }
 
-func (c *change) putsMessage() bool {
-	return c.Kind == queue.ChangePut && c.put == nil && !c.delete && !c.done
-}
+func (c *change) putsMessage() bool { return c.Kind == queue.ChangePut && c.put == nil && !c.delete }
 
 // Open opens the store in a folder, which it makes if need be.
 func Open(folder string, o Options) (*Store, error) {
@@ -102,7 +113,7 @@ func Open(folder string, o Options) (*Store, error) {
 	s := &Store{
 		db: db, log: o.Logger, o: o,
 		wake: make(chan struct{}, 1), ending: make(chan struct{}),
-		entities: make(map[string]*Entity), payloads: make(map[location][]byte), unwritten: make(map[location]int),
+		entities: make(map[string]*Entity), payloads: make(map[location][]byte), ready: make(map[location]func()),
 		listeners: make(map[chan<- struct{}]bool),
 	}
 	if err := s.readEntities(); err != nil {
@@ -123,23 +134,16 @@ func (s *Store) Close() error {
 	return nil
 }
 
-// Last returns the ticket of all that was appended so far, and Synced that of what
-// is safe.
-func (s *Store) Last() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.appended
-}
+// Synced returns the ticket up to which everything is on disk. Tickets are given out
+// by Described and by Entity.Ticket.
+func (s *Store) Synced() uint64 { return s.synced.Load() }
 
-// Synced returns the ticket up to which everything is on disk.
-func (s *Store) Synced() uint64 {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.synced
-}
+// Described returns the ticket of the last change to which entities there are and
+// what they are.
+func (s *Store) Described() uint64 { return s.described.Load() }
 
-// Listen has a token put into a channel, if it has room, whenever Synced grows.
-// The function that it returns ends this.
+// Listen has a token put into a channel, if it has room, whenever Synced grows or
+// the disk does not take something. The function that it returns ends this.
 func (s *Store) Listen(c chan<- struct{}) (stop func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -151,20 +155,22 @@ func (s *Store) Listen(c chan<- struct{}) (stop func()) {
 	}
 }
 
-// Wait waits until all that was appended so far is on disk. It returns false when
-// stop is closed before.
-func (s *Store) Wait(stop <-chan struct{}) bool {
-	ticket := s.Last()
-	synced := make(chan struct{}, 1)
-	defer s.Listen(synced)()
+// Wait waits until everything up to a ticket is on disk. The error is that of the
+// disk, as soon as it takes nothing, or of ctx; what waits is not given up by it.
+func (s *Store) Wait(ctx context.Context, ticket uint64) error {
+	news := make(chan struct{}, 1)
+	defer s.Listen(news)()
 	for s.Synced() < ticket {
+		if err := s.Err(); err != nil {
+			return fmt.Errorf("keep it on disk: %w", err)
+		}
 		select {
-		case <-synced:
-		case <-stop:
-			return false
+		case <-news:
+		case <-ctx.Done():
+			return fmt.Errorf("keep it on disk: %w", ctx.Err())
 		}
 	}
-	return true
+	return nil
 }
 
 // Err says why the disk takes nothing at the moment, nil while it does.
@@ -174,30 +180,31 @@ func (s *Store) Err() error {
 	return s.failure
 }
 
-// append adds changes; the caller holds the mutex.
-func (s *Store) append(changes ...change) {
-	for _, c := range changes {
-		at := location{c.entity, c.Dead, c.Sequence}
-		switch {
-		case c.putsMessage():
-			s.payloads[at] = c.Record.Payload
-			s.unwritten[at] = len(s.pending)
-		case c.Kind == queue.ChangeDelete && !c.delete:
-			if i, unwritten := s.unwritten[at]; unwritten {
-				// It need not be written at all.
-				s.pending[i] = change{done: true}
-				delete(s.unwritten, at)
-				delete(s.payloads, at)
-				continue
-			}
+// append adds changes and returns their ticket; the caller holds the mutex.
+func (s *Store) append(changes ...change) uint64 {
+	for i := range changes {
+		if c := &changes[i]; c.putsMessage() {
+			s.payloads[location{c.entity, c.Dead, c.Sequence}] = c.Record.Payload
 		}
-		s.pending = append(s.pending, c)
 	}
-	s.appended++
-	select {
-	case s.wake <- struct{}{}:
-	default:
-	}
+	s.pending = append(s.pending, changes...)
+	signal(s.wake)
+	return s.last()
+}
+
+// last is the ticket of all that was appended so far; the caller holds the mutex.
+func (s *Store) last() uint64 { return s.taken + uint64(len(s.pending)) }
+
+// take takes what waits to be written, with its ticket.
+func (s *Store) take() ([]change, uint64) {
+	s.units.Lock()
+	defer s.units.Unlock()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	batch := s.pending
+	s.pending = nil
+	s.taken += uint64(len(batch))
+	return batch, s.taken
 }
 
 // write is the goroutine that writes.
@@ -219,13 +226,8 @@ func (s *Store) write() {
 // the disk has taken everything.
 func (s *Store) writeAll() bool {
 	for {
-		s.mu.Lock()
-		batch, ticket := s.pending, s.appended
-		s.pending = nil
-		clear(s.unwritten)
-		s.mu.Unlock()
+		batch, ticket := s.take()
 		if len(batch) == 0 {
-			s.safe(nil, ticket)
 			return true
 		}
 		for err := s.transact(batch); err != nil; err = s.transact(batch) {
@@ -247,15 +249,15 @@ func (s *Store) fail(err error) {
 	if s.failure == nil {
 		s.log.Error("the disk does not take what must be kept; it is tried again", "error", err)
 	}
-	s.failure = err
+	s.failure = fmt.Errorf("%w: %w", ErrRefused, err)
+	s.tell()
 }
 
-// safe notes that a batch is on disk.
+// safe notes that a batch is on disk, and tells everybody who waits for it.
 func (s *Store) safe(batch []change, ticket uint64) {
 	s.mu.Lock()
-	defer s.mu.Unlock()
-	for _, c := range batch {
-		if c.putsMessage() {
+	for i := range batch {
+		if c := &batch[i]; c.putsMessage() {
 			delete(s.payloads, location{c.entity, c.Dead, c.Sequence})
 		}
 	}
@@ -263,12 +265,28 @@ func (s *Store) safe(batch []change, ticket uint64) {
 		s.log.Info("the disk takes again what must be kept")
 		s.failure = nil
 	}
-	s.synced = ticket
+	s.synced.Store(ticket)
+	s.tell()
+	ready := slices.Collect(maps.Values(s.ready))
+	clear(s.ready)
+	s.mu.Unlock()
+	for _, call := range ready {
+		call()
+	}
+}
+
+// tell tells the listeners; the caller holds the mutex.
+func (s *Store) tell() {
 	for c := range s.listeners {
-		select {
-		case c <- struct{}{}:
-		default:
-		}
+		signal(c)
+	}
+}
+
+// signal leaves a token in a channel that has room for one.
+func signal(c chan<- struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
 	}
 }
 

@@ -1,11 +1,13 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -38,6 +40,14 @@ func closed(t *testing.T, s *store.Store) {
 	}
 }
 
+// wait waits until all that an entity was told is on disk.
+func wait(t *testing.T, s *store.Store, e *store.Entity) {
+	t.Helper()
+	if err := s.Wait(t.Context(), e.Ticket()); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func messages(t *testing.T, e *store.Entity) []queue.SavedMessage {
 	t.Helper()
 	saved, err := e.Saved(start)
@@ -57,7 +67,7 @@ func messages(t *testing.T, e *store.Entity) []queue.SavedMessage {
 func TestAnEntityIsFoundAgain(t *testing.T) {
 	folder := t.TempDir()
 	s := open(t, folder, store.Options{})
-	s.Describe("Orders/New", []byte(`{"a":1}`))
+	s.Create("Orders/New", []byte(`{"a":1}`))
 	closed(t, s)
 	s = open(t, folder, store.Options{})
 	defer closed(t, s)
@@ -71,7 +81,7 @@ func TestAnEntityIsFoundAgain(t *testing.T) {
 func TestPayloadsAreThereAllTheTime(t *testing.T) {
 	s := open(t, t.TempDir(), store.Options{})
 	defer closed(t, s)
-	e := s.Describe("q", []byte("{}"))
+	e := s.Create("q", []byte("{}"))
 	var work sync.WaitGroup
 	for worker := range 4 {
 		work.Go(func() {
@@ -113,12 +123,19 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	}})
 	heard := make(chan struct{}, 1)
 	defer s.Listen(heard)()
-	e := s.Describe("q", []byte("{}"))
+	e := s.Create("q", []byte("{}"))
 	e.Append([]queue.Change{{Kind: queue.ChangePut, Sequence: 1, Record: queue.Record{Payload: []byte("a")}}})
-	ticket := s.Last()
+	ticket := e.Ticket()
 	log.waitFor(t, "no space left")
-	if s.Err() == nil || s.Synced() >= ticket || string(e.Load(false, 1)) != "a" {
+	if !errors.Is(s.Err(), store.ErrRefused) || s.Synced() >= ticket || string(e.Load(false, 1)) != "a" {
 		t.Errorf("error %v, safe up to %d, ticket %d", s.Err(), s.Synced(), ticket)
+	}
+	ready := make(chan struct{})
+	if e.Safe(false, 1, func() { close(ready) }) {
+		t.Error("a message is safe that the disk does not take")
+	}
+	if err := s.Wait(t.Context(), ticket); !errors.Is(err, store.ErrRefused) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("wait: %v", err)
 	}
 	full.Store(false)
 	for s.Synced() < ticket {
@@ -127,10 +144,14 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	if s.Err() != nil {
 		t.Errorf("error %v after the disk has taken it", s.Err())
 	}
-	stop := make(chan struct{})
-	close(stop)
-	if !s.Wait(nil) {
-		t.Error("what is safe is waited for")
+	<-ready
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := s.Wait(ended, ticket); err != nil || !e.Safe(false, 1, nil) {
+		t.Errorf("what is safe is waited for: %v", err)
+	}
+	if err := s.Wait(ended, ticket+1); !errors.Is(err, context.Canceled) {
+		t.Errorf("wait: %v", err)
 	}
 	closed(t, s)
 	s = open(t, folder, store.Options{})
@@ -152,18 +173,87 @@ func TestAFolderHasOneOwner(t *testing.T) {
 func TestAnEntityThatEndsTakesItsMessagesAlong(t *testing.T) {
 	folder := t.TempDir()
 	s := open(t, folder, store.Options{})
-	old := s.Describe("q", []byte("{}"))
+	old := s.Create("q", []byte("{}"))
 	old.Append([]queue.Change{{Kind: queue.ChangePut, Sequence: 1, Record: queue.Record{Payload: []byte("a")}}})
-	s.Delete("Q")
-	s.Delete("nothing")
-	s.Describe("q", []byte(`"new"`))
+	s.Delete(old)
+	s.Create("q", []byte(`"new"`))
 	// Somebody who has not noticed yet.
 	old.Append([]queue.Change{{Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{Payload: []byte("b")}}})
+	old.Describe([]byte(`"old"`))
+	s.Delete(old)
 	closed(t, s)
 	s = open(t, folder, store.Options{})
 	defer closed(t, s)
 	if all := s.Entities(); len(all) != 1 || string(all[0].Body()) != `"new"` || len(messages(t, all[0])) != 0 {
 		t.Errorf("entities %v", all)
+	}
+}
+
+// Entities that end together do, whenever the process ends.
+func TestEntitiesEndTogether(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder, store.Options{})
+	topic, subscription := s.Create("t", []byte("{}")), s.Create("t/subscriptions/s", []byte("{}"))
+	from := max(topic.Ticket(), subscription.Ticket())
+	s.Delete(topic, subscription)
+	if err := s.Wait(t.Context(), s.Described()); err != nil {
+		t.Fatal(err)
+	}
+	if s.Described() != from+2 || len(s.Entities()) != 0 {
+		t.Errorf("ticket %d after %d, entities %v", s.Described(), from, s.Entities())
+	}
+	closed(t, s)
+}
+
+// Between any two transactions, the file holds of a unit either nothing or all.
+func TestAUnitIsWrittenTogether(t *testing.T) {
+	folder := t.TempDir()
+	images := 0
+	var from, to *store.Entity
+	s := open(t, folder, store.Options{Slow: func() error {
+		other := t.TempDir()
+		content, err := os.ReadFile(filepath.Join(folder, "broker.db"))
+		if err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(other, "broker.db"), content, 0o600); err != nil {
+			return err
+		}
+		images++
+		copied := open(t, other, store.Options{})
+		defer closed(t, copied)
+		in := map[string]int{}
+		for _, e := range copied.Entities() {
+			in[e.Path()] = len(messages(t, e))
+		}
+		if in["from"] != in["to"] {
+			t.Errorf("image %d: %v", images, in)
+		}
+		return nil
+	}})
+	from, to = s.Create("from", []byte("{}")), s.Create("to", []byte("{}"))
+	put := func(e *store.Entity, sequence int64) {
+		e.Append([]queue.Change{{Kind: queue.ChangePut, Sequence: sequence, Record: queue.Record{Payload: []byte("a")}}})
+	}
+	var work sync.WaitGroup
+	for worker := range int64(3) {
+		work.Go(func() {
+			for i := range int64(10) {
+				end := from.Begin()
+				put(from, 3*i+worker)
+				runtime.Gosched() // the writer would like to
+				put(to, 3*i+worker)
+				end()
+				if err := s.Wait(t.Context(), from.Ticket()); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	work.Wait()
+	closed(t, s)
+	if images < 10 {
+		t.Errorf("%d images were looked at", images)
 	}
 }
 
@@ -181,15 +271,15 @@ func TestATornWrite(t *testing.T) {
 		return content
 	}
 	s := open(t, folder, store.Options{})
-	e := s.Describe("q", []byte("{}"))
+	e := s.Create("q", []byte("{}"))
 	e.Append([]queue.Change{{Kind: queue.ChangePut, Sequence: 1, Record: queue.Record{Payload: []byte("a")}}})
-	s.Wait(nil)
+	wait(t, s, e)
 	before := image()
 	e.Append([]queue.Change{
 		{Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{Payload: make([]byte, 100_000)}},
 		{Kind: queue.ChangeDelete, Sequence: 1},
 	})
-	s.Wait(nil)
+	wait(t, s, e)
 	after := image()
 	closed(t, s)
 	const page = 4096

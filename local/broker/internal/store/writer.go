@@ -73,8 +73,6 @@ func (w *writer) bucket(entity uint32, name []byte) (*bolt.Bucket, error) {
 
 func (w *writer) write(c *change) error {
 	switch {
-	case c.done:
-		return nil
 	case c.put != nil:
 		return w.describe(c)
 	case c.delete:
@@ -132,7 +130,7 @@ func (w *writer) put(b *bolt.Bucket, sequence int64, r queue.Record) error {
 func (w *writer) state(b *bolt.Bucket, c *change) error {
 	old := b.Get(sequenceKey(c.Sequence))
 	if old == nil {
-		return nil // its deletion is in the same batch, or was
+		return nil // the batch is tried again, and the deletion was in it
 	}
 	r, err := readRecord(old)
 	if err != nil {

@@ -29,6 +29,7 @@ const localApplication = "6e1d2f0a-7c4b-4b8e-9a51-0c2d3e4f5a6b"
 // localTLSFlags make muster local a rehearsal of credentials too.
 type localTLSFlags struct {
 	folder         string
+	names          []string
 	grants         []string
 	certificate    string
 	secretLifetime time.Duration
@@ -38,6 +39,7 @@ type localTLSFlags struct {
 func (f *localTLSFlags) add(cmd *cobra.Command) {
 	fs := cmd.Flags()
 	fs.StringVar(&f.folder, "tls", "", "serve the tenant over TLS, with a token service, and take nothing but its tokens; the certificate to trust (ca.pem) and the application's secret (client-secret) are written to this folder")
+	fs.StringArrayVar(&f.names, "tls-name", nil, "with --tls: a further name that the certificate is for, one that /etc/hosts leads here; may be repeated")
 	fs.StringSliceVar(&f.grants, "grant", everyPermission(), "with --tls: application permissions that the application has, separated by commas")
 	fs.StringVar(&f.certificate, "app-certificate", "", "with --tls: register the certificate in this PEM file with the application")
 	fs.DurationVar(&f.secretLifetime, "secret-lifetime", 180*24*time.Hour, "with --tls: how long the application's secret is good")
@@ -65,7 +67,7 @@ func (f *localTLSFlags) rehearsal(host string) (*rehearsal, error) {
 	if err := os.MkdirAll(f.folder, 0o700); err != nil {
 		return nil, fmt.Errorf("make folder for certificates: %w", err)
 	}
-	config, ca, err := loopbackCertificate(ip)
+	config, ca, err := loopbackCertificate(ip, f.names)
 	if err != nil {
 		return nil, err
 	}
@@ -104,9 +106,9 @@ func firstCertificate(text []byte) string {
 }
 
 // loopbackCertificate makes an authority of its own and a certificate for
-// loopback: for its usual addresses and the one that is listened on. The authority's key is gone at once, so nothing else can be made
+// loopback: for its usual addresses, the one that is listened on, and names. The authority's key is gone at once, so nothing else can be made
 // with it.
-func loopbackCertificate(own net.IP) (config *tls.Config, ca string, err error) {
+func loopbackCertificate(own net.IP, names []string) (config *tls.Config, ca string, err error) {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return nil, "", fmt.Errorf("make key: %w", err)
@@ -125,7 +127,7 @@ func loopbackCertificate(own net.IP) (config *tls.Config, ca string, err error) 
 		SerialNumber: big.NewInt(now.UnixNano() + 1), Subject: pkix.Name{CommonName: "localhost"},
 		NotBefore: authority.NotBefore, NotAfter: authority.NotAfter, KeyUsage: x509.KeyUsageDigitalSignature,
 		ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		DNSNames:    []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, own},
+		DNSNames:    append([]string{"localhost"}, names...), IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback, own},
 	}
 	authorityDER, err := x509.CreateCertificate(rand.Reader, authority, authority, &authorityKey.PublicKey, authorityKey)
 	if err != nil {

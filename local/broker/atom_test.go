@@ -208,3 +208,15 @@ func TestADisabledQueueTakesNoLinks(t *testing.T) {
 		t.Errorf("receive: %v", err)
 	}
 }
+
+func TestTheNamespaceIsNamedByItsHost(t *testing.T) {
+	handler := openHandler(t)
+	for host, want := range map[string]string{"contoso.servicebus.windows.net": "contoso", "localhost:5300": "sbemulatorns"} {
+		r := httptest.NewRequestWithContext(t.Context(), http.MethodGet, "https://"+host+"/$namespaceinfo", nil)
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		if !strings.Contains(w.Body.String(), "<Name>"+want+"</Name>") {
+			t.Errorf("%s: %s", host, w.Body)
+		}
+	}
+}

@@ -110,7 +110,7 @@ func (s *Server) entry(r *http.Request, e *entity) *atomEntry {
 	self := "https://" + r.Host + "/" + e.path
 	entry := &atomEntry{
 		Schema: nsAtom, ID: self, Title: atomText{"text", e.path}, Published: atomTime(e.created), Updated: atomTime(e.updatedAt()),
-		Author: namespaceName, Link: atomLink{"self", self}, Content: atomContent{Type: "application/xml"},
+		Author: namespaceOf(r.Host), Link: atomLink{"self", self}, Content: atomContent{Type: "application/xml"},
 	}
 	switch e.kind {
 	case kindQueue:
@@ -130,7 +130,7 @@ func ruleEntry(r *http.Request, sub *entity, rule *rule) *atomEntry {
 	self := "https://" + r.Host + "/" + sub.path + rulesSegment + name
 	return &atomEntry{
 		Schema: nsAtom, ID: self, Title: atomText{"text", name}, Published: created, Updated: created,
-		Link: atomLink{"self", self}, Author: namespaceName,
+		Link: atomLink{"self", self}, Author: namespaceOf(r.Host),
 		Content: atomContent{Type: "application/xml", Rule: describeRule(rule)},
 	}
 }
@@ -139,9 +139,9 @@ func (s *Server) namespaceEntry(r *http.Request) *atomEntry {
 	self := "https://" + r.Host + "/$namespaceinfo"
 	started := atomTime(s.started)
 	return &atomEntry{
-		Schema: nsAtom, ID: self, Title: atomText{"text", namespaceName}, Updated: started, Author: namespaceName, Link: atomLink{"self", self},
+		Schema: nsAtom, ID: self, Title: atomText{"text", namespaceOf(r.Host)}, Updated: started, Author: namespaceOf(r.Host), Link: atomLink{"self", self},
 		Content: atomContent{Type: "application/xml", Namespace: &namespaceInfo{
-			Schema: nsServiceBus, CreatedTime: started, MessagingSKU: "Standard", ModifiedTime: started, Name: namespaceName, Type: "Messaging",
+			Schema: nsServiceBus, CreatedTime: started, MessagingSKU: "Standard", ModifiedTime: started, Name: namespaceOf(r.Host), Type: "Messaging",
 		}},
 	}
 }

@@ -11,9 +11,18 @@ import (
 const (
 	// maxAtomBody bounds a description.
 	maxAtomBody = 1 << 20
-	// namespaceName is what the namespace calls itself.
+	// namespaceName is what the namespace calls itself, as Microsoft's emulator does.
 	namespaceName = "sbemulatorns"
 )
+
+// namespaceOf is the name of the namespace at a host: the one that is in the host's
+// name, where that is like those of Azure.
+func namespaceOf(host string) string {
+	if name, _, ok := strings.Cut(host, ".servicebus."); ok && name != "" {
+		return name
+	}
+	return namespaceName
+}
 
 // ManagementHandler serves the management API: Atom entries over HTTP that
 // describe the entities, by which azservicebus/admin and others make, change and

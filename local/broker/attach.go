@@ -17,9 +17,13 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 	case a.Handle > handleMax:
 		return refuse(wire.CondNotAllowed, "handle %d is beyond handle-max %d", a.Handle, handleMax)
 	}
-	l := &link{session: s, handle: a.Handle, name: a.Name}
+	if s.conn.links >= 2*maxLinks { // the peer was refused as many, and goes on
+		return refuse(wire.CondResourceLimitExceeded, "a connection has at most %d links", maxLinks)
+	}
+	l := &link{session: s, handle: a.Handle, name: a.Name, weight: weightOf(a)}
 	s.links[a.Handle] = l
 	s.conn.links++
+	s.conn.weight += l.weight
 	reply := &wire.Attach{
 		Name:          a.Name,
 		Handle:        a.Handle,
@@ -39,7 +43,9 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 	switch {
 	case fault != nil:
 		l.refuseAttach(reply, fault)
-	case !wait:
+	case wait:
+		l.awaits(reply)
+	default:
 		s.write(reply)
 		l.attached(reply)
 	}

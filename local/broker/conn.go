@@ -8,15 +8,15 @@ import (
 	"log/slog"
 	"net"
 	"os"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 const (
-	// framesAhead is how many frames are read ahead of the one in work.
-	framesAhead = 32
 	// closeGrace is how long a peer gets to answer our close.
 	closeGrace = time.Second
 	// maxLinks bounds the links of one connection.
@@ -38,7 +38,9 @@ type conn struct {
 	synced chan struct{}    // has a token when the disk has written
 	paused <-chan time.Time // not nil while a fault has the connection wait
 
-	opened     bool          // the peer's open was taken
+	surplus    bool          // there are as many connections as may be without it
+	since      time.Time     // when it was accepted
+	opened     atomic.Bool   // the peer's open was taken; shared
 	hostname   string        // as the peer dialled it
 	frameSize  uint32        // the largest frame that the peer takes
 	keepAlive  time.Duration // the longest time without a frame from us
@@ -48,17 +50,24 @@ type conn struct {
 	links      int                 // attached in all sessions
 	incomplete int                 // bytes of deliveries to us that are not complete
 	sending    int                 // bytes of deliveries from us that are not complete
-	crowded    bool                // a link waits for there to be fewer of the latter
+	crowded    map[*outgoing]bool  // links that wait for there to be fewer of the latter
 	replyBytes int                 // of replies that wait for credit
 	linked     bool                // there was a link
 	activity   activity            // of having links
 	ready      []*outgoing         // links that may have something to send
+
+	held   held      // shared
+	told   int64     // what the server was last told of it
+	weight int64     // what links, sessions and unsettled deliveries are taken for
+	queued int       // bytes that are to be written
+	rested time.Time // when the goroutine last let others run
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
 	return &conn{
 		server:    s,
 		net:       nc,
+		since:     time.Now(),
 		log:       s.options.Logger.With("peer", nc.RemoteAddr().String()),
 		reader:    wire.NewReader(nc, maxFrameSize),
 		outbox:    newOutbox(nc),
@@ -68,6 +77,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		keepAlive: keepAlive,
 		grants:    make(grants),
 		sessions:  make(map[uint16]*session),
+		crowded:   make(map[*outgoing]bool),
 	}
 }
 
@@ -84,14 +94,14 @@ func (c *conn) serve(stop context.Context) {
 	cutOff := context.AfterFunc(stop, func() { c.net.Close() })
 	err := c.handshake()
 	cutOff()
-	frames := make(chan inbound, framesAhead)
+	frames := newIntake(c.hold)
 	if err == nil {
-		c.opened = true
+		c.opened.Store(true)
 		c.log.Debug("connection opened", "hostname", c.hostname)
 		reader.Go(func() { c.read(frames) })
 		err = c.run(stop, frames)
 	} else {
-		close(frames)
+		close(frames.frames)
 	}
 	for _, s := range c.sessions {
 		s.drop()
@@ -101,34 +111,31 @@ func (c *conn) serve(stop context.Context) {
 	writer.Wait()
 	c.hangUp(frames)
 	reader.Wait()
+	c.letGo()
 	c.log.Debug("connection ended", "cause", err)
 }
 
-// inbound is a frame with memory of its own, or the reason why there will be
-// no more.
-type inbound struct {
-	frame wire.Frame
-	err   error
-}
-
 // read reads frames until there are no more, and closes the channel.
-func (c *conn) read(frames chan<- inbound) {
-	defer close(frames)
+func (c *conn) read(frames *intake) {
+	defer close(frames.frames)
 	for {
 		if err := c.net.SetReadDeadline(time.Now().Add(2 * idleTimeout)); err != nil {
-			frames <- inbound{err: err}
+			frames.put(inbound{err: err})
 			return
 		}
 		f, err := c.reader.ReadFrame()
 		if err != nil {
-			frames <- inbound{err: err}
+			frames.put(inbound{err: err})
 			_, _ = io.Copy(io.Discard, c.net) // see hangUp
 			return
 		}
+		size := int64(c.reader.FrameSize())
 		if t, ok := f.Body.(*wire.Transfer); ok {
 			f.Body, f.Payload = t.Clone(), bytes.Clone(f.Payload)
+		} else {
+			size *= decodedWeight
 		}
-		frames <- inbound{frame: f}
+		frames.put(inbound{frame: f, size: size})
 	}
 }
 
@@ -136,26 +143,32 @@ func (c *conn) read(frames chan<- inbound) {
 var errPeerClosed = errors.New("closed by the peer")
 
 // run does the protocol until the connection ends, and returns why it does.
-func (c *conn) run(stop context.Context, frames <-chan inbound) error {
+func (c *conn) run(stop context.Context, frames *intake) error {
 	heartbeat := time.NewTicker(c.keepAlive)
 	defer heartbeat.Stop()
 	c.activity.at = time.Now()
 	for {
-		next := frames
+		next := frames.frames
 		if c.paused != nil {
 			next = nil
 		} else {
 			c.deliver()
 			c.flush()
 		}
-		if c.outbox.backlog()+len(c.out) > stallAt {
+		if err := c.account(); err != nil {
+			return err
+		}
+		if c.queued > stallAt {
 			next = nil
 		}
 		select {
 		case in := <-next:
-			if err := c.receive(in); err != nil {
+			err := c.receive(in)
+			frames.done(in)
+			if err != nil {
 				return err
 			}
+			c.yield()
 		case <-c.woken.signal:
 			c.attend()
 		case <-c.outbox.room:
@@ -175,6 +188,20 @@ func (c *conn) run(stop context.Context, frames <-chan inbound) error {
 	}
 }
 
+// turn is how long a connection whose peer sends without a pause may keep a
+// processor when others want it: the runtime alone would take it away after ten
+// milliseconds, and a peer that waits for its one answer waits for every such
+// connection, a few times over.
+const turn = 200 * time.Microsecond
+
+// yield lets others run, if the connection has had its turn.
+func (c *conn) yield() {
+	if now := time.Now(); now.Sub(c.rested) > turn {
+		runtime.Gosched()
+		c.rested = time.Now()
+	}
+}
+
 // pause lets the connection wait: nothing is read, answered or delivered.
 func (c *conn) pause(d time.Duration) { c.paused = time.After(d) }
 
@@ -191,11 +218,13 @@ func (c *conn) attend() {
 }
 
 // finish answers what has been read already and ends the connection.
-func (c *conn) finish(frames <-chan inbound) error {
+func (c *conn) finish(frames *intake) error {
 	for {
 		select {
-		case in := <-frames:
-			if err := c.receive(in); err != nil {
+		case in := <-frames.frames:
+			err := c.receive(in)
+			frames.done(in)
+			if err != nil {
 				return err
 			}
 		default:
@@ -213,7 +242,7 @@ func (c *conn) bid(err error) {
 	case errors.As(err, &broken):
 		told = broken.Peer()
 	case errors.As(err, &told):
-	case errors.Is(err, os.ErrDeadlineExceeded) && c.opened:
+	case errors.Is(err, os.ErrDeadlineExceeded) && c.opened.Load():
 		told = refuse(wire.CondResourceLimitExceeded, "No frame for %v.", 2*idleTimeout)
 	case !errors.Is(err, errPeerClosed):
 		return
@@ -228,22 +257,24 @@ func (c *conn) bid(err error) {
 // hangUp ends the transport once the peer has hung up, or after closeGrace. To
 // close it at once, with bytes of the peer unread, would make TCP reset the
 // connection, and the peer would never read our last words.
-func (c *conn) hangUp(frames <-chan inbound) {
+func (c *conn) hangUp(frames *intake) {
 	patience := time.AfterFunc(closeGrace, func() { c.net.Close() })
 	defer patience.Stop()
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
 	}
-	if !c.opened {
+	if !c.opened.Load() {
 		_, _ = io.Copy(io.Discard, c.net)
 	}
-	for in := range frames {
+	for in := range frames.frames {
+		frames.done(in)
 		if _, closed := in.frame.Body.(*wire.Close); closed {
 			break
 		}
 	}
 	c.net.Close()
-	for range frames { // until the reader has noticed
+	for in := range frames.frames { // until the reader has noticed
+		frames.done(in)
 	}
 }
 
@@ -293,7 +324,9 @@ func (c *conn) flush() {
 	n := c.safe()
 	switch {
 	case n == len(c.out):
-		c.out = c.outbox.add(c.out)
+		if c.out = c.outbox.add(c.out); cap(c.out) > 2*pauseAt {
+			c.out = nil
+		}
 	case n > 0:
 		held := bytes.Clone(c.out[n:])
 		c.out = append(c.outbox.add(c.out[:n])[:0], held...)

@@ -12,22 +12,25 @@ import (
 // dispose settles deliveries that the peer received. Dispositions about what
 // it sent need no answer: we settle those ourselves.
 func (s *session) dispose(d *wire.Disposition) {
-	if d.Role != wire.RoleReceiver {
+	if d.Role != wire.RoleReceiver || !d.Settled && !terminal(d.State) {
 		return
 	}
 	for _, id := range s.deliveries(d.First, d.Last.Or(d.First)) {
 		u := s.unsettled[id]
-		state, terminal := u.settle(d.State)
-		if !terminal && !d.Settled {
+		state, settled := u.settle(d.State)
+		if !settled && !d.Settled {
 			continue
 		}
 		delete(s.unsettled, id)
-		s.conn.makeReady(u.from)
+		s.conn.weight -= unsettledWeight
 		if !d.Settled {
 			offset := len(s.conn.out)
 			s.write(&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
 			s.conn.rest(offset, u.from.link.entity.ticket())
 		}
+	}
+	if len(s.unsettled) < maxUnsettled {
+		s.conn.unblock(s.full)
 	}
 }
 
@@ -52,9 +55,18 @@ func (s *session) deliveries(first, last uint32) []uint32 {
 	return ids
 }
 
+// terminal tells whether a state may be an outcome.
+func terminal(state wire.DeliveryState) bool {
+	switch state.(type) {
+	case nil, *wire.Received:
+		return false
+	}
+	return true
+}
+
 // settle does what a delivery state asks for and returns the state to answer
 // with. A state that is no outcome leaves the lock as it is.
-func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, terminal bool) {
+func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, settled bool) {
 	q, now := u.from.queue, u.from.now()
 	var err error
 	switch state := state.(type) {

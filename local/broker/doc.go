@@ -12,7 +12,9 @@
 // credit, unsettled deliveries. It is fed frames by a reader, and gives what
 // it has to say to a writer through a buffer, so that it never waits for its
 // peer. When a peer reads too slowly, its receivers stop taking messages, then
-// its requests are no longer read; other connections notice nothing.
+// its requests are no longer read; other connections notice nothing. What all peers
+// together make the server hold is bounded (Options.MaxBuffered): who holds the most
+// is closed. A connection whose peer sends without a pause gives way to others.
 //
 // Queues are shared by all connections and know no AMQP (internal/queue). A
 // link that finds its queue empty leaves a waiter there; whoever enqueues wakes

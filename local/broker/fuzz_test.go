@@ -212,6 +212,9 @@ func listenTo(t *testing.T, options broker.Options, data []byte) []byte {
 		t.Errorf("shutdown: %v", err)
 	}
 	<-served
+	if n := s.Held(); n != 0 {
+		t.Errorf("%d bytes are held for a connection that is gone", n)
+	}
 	for n := 0; runtime.NumGoroutine() > before; n++ {
 		if n == 1_000_000 {
 			all := make([]byte, 1<<20)

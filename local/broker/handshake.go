@@ -84,6 +84,10 @@ func (c *conn) open() error {
 	if c.frameSize < wire.MinMaxFrameSize {
 		return refuse(wire.CondInvalidField, "max-frame-size must be at least %d", wire.MinMaxFrameSize)
 	}
+	if c.surplus {
+		return refuse(wire.CondResourceLimitExceeded, "ConnectionsQuotaExceeded for namespace: %s. The most is %d.",
+			namespaceName, c.server.options.MaxConnections)
+	}
 	idle := time.Duration(peer.IdleTimeout.Or(0)) * time.Millisecond
 	switch {
 	case idle == 0:

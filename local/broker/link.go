@@ -11,6 +11,7 @@ type link struct {
 	address  address
 	entity   *entity // nil for $cbs and of a link that was refused
 	right    Rights  // one of these is needed on the address
+	weight   int64   // what it is taken for, in bytes
 	detached bool    // we have sent a detach and wait for the peer's
 
 	in  *incoming
@@ -24,6 +25,7 @@ func (l *link) refuse(fault *wire.Error) {
 	l.drop()
 	l.detached = true
 	l.session.write(&wire.Detach{Handle: l.handle, Closed: true, Error: fault})
+	l.name, l.address = "", address{} // they may be long, and the peer may never answer
 }
 
 // end detaches the link for a reason that is not its peer's, if it is not gone or

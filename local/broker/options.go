@@ -17,7 +17,9 @@ const (
 	defaultMaxDeliveryCount = 10
 	defaultMaxMessageSize   = 1 << 20
 	largestMessageSize      = 100 << 20
-	maxPartitionedMessage   = 256 // KiB, as in the Standard tier
+	maxPartitionedMessage   = 256  // KiB, as in the Standard tier
+	defaultMaxConnections   = 5000 // Service Bus quotas: concurrent connections on a namespace
+	defaultMaxBuffered      = 1 << 30
 	maxQueueName            = 260
 
 	defaultDuplicateWindow = 10 * time.Minute
@@ -71,6 +73,15 @@ type Options struct {
 	// MaxMessageSize is the largest message, and the largest batch, in bytes, of
 	// entities that do not say it; 0 means 1 MiB, the most is 100 MiB.
 	MaxMessageSize int
+	// MaxConnections is how many connections there may be at once; one more is told
+	// amqp:resource-limit-exceeded. 0 means 5,000, as in Service Bus.
+	MaxConnections int
+	// MaxBuffered is how many bytes may be held for all connections together, besides
+	// the messages in queues: of messages that have come or gone in part, of replies
+	// and of what is yet to be written. When there are more, the connection that holds
+	// the most is closed with amqp:resource-limit-exceeded. 0 means 1 GiB, or 16 of
+	// the largest messages where that is more.
+	MaxBuffered int64
 }
 
 // Queue describes one queue. Its dead-letter queue exists by itself.
@@ -172,6 +183,12 @@ func (o Options) withDefaults() Options {
 	if o.MaxMessageSize == 0 {
 		o.MaxMessageSize = defaultMaxMessageSize
 	}
+	if o.MaxConnections == 0 {
+		o.MaxConnections = defaultMaxConnections
+	}
+	if o.MaxBuffered == 0 {
+		o.MaxBuffered = max(defaultMaxBuffered, 16*int64(o.MaxMessageSize))
+	}
 	queues := make([]Queue, len(o.Queues))
 	for i, q := range o.Queues {
 		queues[i] = q.withDefaults()
@@ -207,6 +224,12 @@ func (o Options) validate() error {
 	var faults []error
 	if o.MaxMessageSize < 0 || o.MaxMessageSize > largestMessageSize {
 		faults = append(faults, fmt.Errorf("MaxMessageSize %d: must be 1 to %d", o.MaxMessageSize, largestMessageSize))
+	}
+	if o.MaxConnections < 0 {
+		faults = append(faults, fmt.Errorf("MaxConnections %d: must be at least 1", o.MaxConnections))
+	}
+	if o.MaxBuffered < int64(o.MaxMessageSize) {
+		faults = append(faults, fmt.Errorf("MaxBuffered %d: must be at least MaxMessageSize", o.MaxBuffered))
 	}
 	named := make(map[string]bool)
 	for _, key := range o.Keys {

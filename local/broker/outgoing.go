@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -60,6 +61,9 @@ type answer struct {
 // until it is settled or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
+	delete(l.link.session.shut, l)
+	delete(l.link.session.full, l)
+	delete(l.link.session.conn.crowded, l)
 	l.link.session.conn.replyBytes -= l.replyBytes
 	l.sent(len(l.rest))
 	l.rest, l.replies, l.replyBytes = nil, nil, 0
@@ -130,9 +134,10 @@ func (c *conn) deliver() {
 		}
 		c.rest(offset, l.restsOn)
 	}
-	for _, l := range c.ready {
+	c.ready = slices.DeleteFunc(c.ready, func(l *outgoing) bool {
 		l.pass()
-	}
+		return l.gone
+	})
 }
 
 // pass leaves the message that the link was woken for to another receiver,
@@ -158,7 +163,8 @@ func (l *outgoing) send() bool {
 	}
 	if s.outgoingWindow == 0 {
 		l.pass()
-		return false // the next flow of the session makes the link ready
+		s.shut[l] = true
+		return false // until the next flow of the session
 	}
 	if l.rest == nil && !l.next() {
 		return false
@@ -203,11 +209,12 @@ func (l *outgoing) next() bool {
 		return false
 	case !l.settled && len(s.unsettled) >= maxUnsettled:
 		l.pass()
-		return false // the next settlement makes the link ready
+		s.full[l] = true
+		return false // until the next settlement
 	case s.conn.sending >= maxSending:
 		l.pass()
-		s.conn.crowded = true
-		return false // the link is made ready when there is room
+		s.conn.crowded[l] = true
+		return false // until there is room
 	}
 	return l.take()
 }
@@ -238,6 +245,7 @@ func (l *outgoing) take() bool {
 	tag := guid(d.Token)
 	if !l.settled {
 		s.unsettled[s.nextDelivery] = unsettled{from: l, token: d.Token}
+		s.conn.weight += unsettledWeight
 	}
 	l.begin(payload, tag[:])
 	return true
@@ -272,16 +280,8 @@ func (l *outgoing) begin(payload, tag []byte) {
 func (l *outgoing) sent(n int) {
 	c := l.link.session.conn
 	c.sending -= n
-	if !c.crowded || c.sending >= maxSending {
-		return
-	}
-	c.crowded = false
-	for _, s := range c.sessions {
-		for _, other := range s.links {
-			if other.out != nil {
-				c.makeReady(other.out)
-			}
-		}
+	if c.sending < maxSending {
+		c.unblock(c.crowded)
 	}
 }
 

@@ -23,6 +23,7 @@ type Server struct {
 	options Options
 	catalog catalog
 	faults  faults
+	memory  memory
 	making  sync.Mutex   // held while an entity is made or ended
 	store   *store.Store // nil without Options.Data
 	stored  sync.Once    // closes it
@@ -59,6 +60,7 @@ func New(options Options) (*Server, error) {
 		listeners: make(map[net.Listener]bool),
 		conns:     make(map[*conn]bool),
 	}
+	s.memory.most = options.MaxBuffered
 	s.stop, s.cancel = context.WithCancel(context.Background())
 	if options.Data != "" {
 		var err error
@@ -152,6 +154,13 @@ func (s *Server) welcome(nc net.Conn) {
 		return
 	}
 	c := newConn(s, nc)
+	if n := len(s.conns); n >= s.options.MaxConnections && !s.cutHalfOpen() {
+		if n >= s.options.MaxConnections+surplusConnections {
+			nc.Close()
+			return
+		}
+		c.surplus = true // it is told so
+	}
 	s.conns[c] = true
 	s.work.Go(func() {
 		c.serve(s.stop)
@@ -159,6 +168,33 @@ func (s *Server) welcome(nc net.Conn) {
 		defer s.mu.Unlock()
 		delete(s.conns, c)
 	})
+}
+
+const (
+	// surplusConnections is how many connections beyond the most there may be that
+	// are told so.
+	surplusConnections = 100
+	// halfOpenGrace is how long a connection may take for its handshake when others
+	// want its place.
+	halfOpenGrace = time.Second
+)
+
+// cutHalfOpen cuts off the connection that has taken the longest without coming to
+// its open, so that those who only connect keep nobody out. It is false where none
+// has had its grace. The caller holds the mutex.
+func (s *Server) cutHalfOpen() bool {
+	var slowest *conn
+	for c := range s.conns {
+		if !c.opened.Load() && !c.surplus && (slowest == nil || c.since.Before(slowest.since)) {
+			slowest = c
+		}
+	}
+	if slowest == nil || time.Since(slowest.since) < halfOpenGrace {
+		return false
+	}
+	delete(s.conns, slowest) // its place is free at once
+	slowest.net.Close()
+	return true
 }
 
 // Shutdown stops accepting, tells every connection amqp:connection:forced once

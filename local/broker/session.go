@@ -29,6 +29,7 @@ type session struct {
 	outgoingWindow uint32 // transfers that the peer takes
 	nextDelivery   uint32
 	unsettled      map[uint32]unsettled // by delivery id
+	shut, full     map[*outgoing]bool   // links that wait for the window, and for a settlement
 
 	links map[uint32]*link // by handle, which is the same both ways
 }
@@ -47,6 +48,7 @@ func (c *conn) begin(channel uint16, b *wire.Begin) error {
 	case channel > channelMax:
 		return refuse(wire.CondFramingError, "channel %d is beyond channel-max %d", channel, channelMax)
 	}
+	c.weight += sessionWeight
 	c.sessions[channel] = &session{
 		conn:           c,
 		channel:        channel,
@@ -54,6 +56,8 @@ func (c *conn) begin(channel uint16, b *wire.Begin) error {
 		incomingWindow: sessionWindow,
 		outgoingWindow: b.IncomingWindow,
 		unsettled:      make(map[uint32]unsettled),
+		shut:           make(map[*outgoing]bool),
+		full:           make(map[*outgoing]bool),
 		links:          make(map[uint32]*link),
 	}
 	c.write(channel, &wire.Begin{
@@ -110,15 +114,33 @@ func (s *session) end(end *wire.End) {
 	if !s.ended {
 		s.write(&wire.End{})
 	}
-	s.conn.links -= len(s.links)
 	delete(s.conn.sessions, s.channel)
+	s.conn.weight -= sessionWeight
 }
 
 // drop lets go of all links. Locks stay until they expire.
 func (s *session) drop() {
 	for _, l := range s.links {
-		l.drop()
+		s.remove(l)
 	}
+	s.conn.weight -= int64(len(s.unsettled)) * unsettledWeight
+	s.unsettled = nil
+}
+
+// remove forgets a link.
+func (s *session) remove(l *link) {
+	l.drop()
+	delete(s.links, l.handle)
+	s.conn.links--
+	s.conn.weight -= l.weight
+}
+
+// unblock has links try again that have waited.
+func (c *conn) unblock(waiting map[*outgoing]bool) {
+	for l := range waiting {
+		c.makeReady(l)
+	}
+	clear(waiting)
 }
 
 func (s *session) write(p wire.Performative) { s.conn.write(s.channel, p) }
@@ -127,10 +149,8 @@ func (s *session) write(p wire.Performative) { s.conn.write(s.channel, p) }
 func (s *session) flow(f *wire.Flow) *wire.Error {
 	// A peer that has not seen our begin counts from our first id, which is 0.
 	s.outgoingWindow = remaining(f.IncomingWindow, s.nextOutgoing-f.NextIncomingID.Or(0))
-	for _, l := range s.links {
-		if l.out != nil {
-			s.conn.makeReady(l.out)
-		}
+	if s.outgoingWindow > 0 {
+		s.conn.unblock(s.shut)
 	}
 	if !f.Handle.Set {
 		if f.Echo {
@@ -207,11 +227,9 @@ func (s *session) detach(d *wire.Detach) *wire.Error {
 		reply.Source = nil
 		s.write(reply)
 	}
-	l.drop()
+	s.remove(l)
 	if !l.detached {
 		s.write(&wire.Detach{Handle: d.Handle, Closed: d.Closed})
 	}
-	delete(s.links, d.Handle)
-	s.conn.links--
 	return nil
 }

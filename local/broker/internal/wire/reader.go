@@ -19,6 +19,7 @@ type Reader struct {
 	br      *bufio.Reader
 	max     uint32
 	pending int // bytes of the last frame that still stand in br
+	size    int // of the last frame
 	d       decoder
 	long    []byte // memory for frames beyond readBuffer
 }
@@ -37,6 +38,9 @@ func (r *Reader) SetMaxFrameSize(n uint32) { r.max = n }
 // Buffered returns how many bytes have been received beyond the frame that was
 // read last. While it is not 0, an owner may put off flushing its answers.
 func (r *Reader) Buffered() int { return r.br.Buffered() - r.pending }
+
+// FrameSize returns the size in bytes of the frame that was read last.
+func (r *Reader) FrameSize() int { return r.size }
 
 // ReadFrame reads the next frame. The Frame's payload and delivery tag hold
 // until the next read. io.EOF means that the peer hung up between frames,
@@ -59,7 +63,8 @@ func (r *Reader) ReadFrame() (Frame, error) {
 			Expected: fmt.Sprintf("a size of %d to %d", frameHeaderSize, r.max), Found: fmt.Sprint(size),
 		}
 	}
-	b, err := r.whole(int(size))
+	r.size = int(size)
+	b, err := r.whole(r.size)
 	if err != nil {
 		return Frame{}, err
 	}

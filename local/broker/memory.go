@@ -1,0 +1,111 @@
+package broker
+
+import (
+	"sync/atomic"
+
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// This file bounds what the server holds for its peers besides messages in queues:
+// frames that are read ahead, messages that have come or gone in part, replies, what
+// is yet to be written, links, sessions and unsettled deliveries. Each of these is
+// bounded for one connection or one link, and the product of the bounds is more than
+// any machine has. So there is a bound on the sum, and who holds the most of it when
+// it is reached is closed with amqp:resource-limit-exceeded.
+
+// What things without a size of their own are taken for, in bytes.
+const (
+	sessionWeight   = 1 << 10
+	linkWeight      = 1 << 10
+	unsettledWeight = 128
+	// decodedWeight is what a byte of a frame takes once it is decoded, at most.
+	decodedWeight = 32
+)
+
+// memory is what all connections hold. The zero memory bounds nothing.
+type memory struct {
+	most  int64
+	total atomic.Int64
+}
+
+// held is what one connection holds.
+type held struct {
+	bytes atomic.Int64
+	// over tells that the connection is to end, because it holds the most. It does
+	// not count any more.
+	over atomic.Bool
+}
+
+// hold notes that the connection holds n bytes more, or less. It may be called from
+// any goroutine.
+func (c *conn) hold(n int64) {
+	if n == 0 {
+		return
+	}
+	m := &c.server.memory
+	c.held.bytes.Add(n)
+	if total := m.total.Add(n); n > 0 && m.most > 0 && total > m.most {
+		c.server.relieve()
+	}
+}
+
+// letGo notes that the connection holds nothing any more.
+func (c *conn) letGo() { c.hold(-c.held.bytes.Load()) }
+
+// relieve has the connections end that hold the most, until the rest holds no more
+// than it may.
+func (s *Server) relieve() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for s.memory.total.Load() > s.memory.most {
+		var most *conn
+		for c := range s.conns {
+			if !c.held.over.Load() && (most == nil || c.held.bytes.Load() > most.held.bytes.Load()) {
+				most = c
+			}
+		}
+		if most == nil {
+			return
+		}
+		most.held.over.Store(true)
+		s.memory.total.Add(-most.held.bytes.Swap(0))
+		signal(most.woken.signal)
+	}
+}
+
+// account tells what the connection's own goroutine holds. The error ends the
+// connection, if it holds too much.
+func (c *conn) account() error {
+	c.queued = c.outbox.backlog() + len(c.out)
+	now := c.weight + int64(c.incomplete+c.sending+c.replyBytes+c.queued)
+	c.hold(now - c.told)
+	c.told = now
+	if c.held.over.Load() {
+		return refuse(wire.CondResourceLimitExceeded,
+			"The connections to the broker hold more memory than its limit of %d bytes, and this one held the most.", c.server.memory.most)
+	}
+	return nil
+}
+
+// weightOf is what a link is taken for that an attach makes.
+func weightOf(a *wire.Attach) int64 {
+	weight := linkWeight + len(a.Name)
+	if a.Source != nil {
+		weight += len(a.Source.Address)
+	}
+	if a.Target != nil {
+		weight += len(a.Target.Address)
+	}
+	return int64(weight)
+}
+
+// awaits tells what a link takes whose attach is not answered yet.
+func (l *link) awaits(reply *wire.Attach) {
+	b, err := wire.AppendFrame(nil, 0, reply, nil)
+	if err != nil {
+		return // it can't be answered either
+	}
+	weight := int64(len(b)) * decodedWeight
+	l.weight += weight
+	l.session.conn.weight += weight
+}

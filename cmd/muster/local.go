@@ -146,10 +146,7 @@ func (s *localServers) hangUp() error {
 
 // serveLocal runs all services until the context ends or one of them fails.
 func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
-	sites := []*http.Server{
-		{Handler: s.tenant, ReadHeaderTimeout: 10 * time.Second},
-		{Handler: managementSite(s.broker), ReadHeaderTimeout: 10 * time.Second},
-	}
+	sites := []*http.Server{newSite(s.tenant), newSite(managementSite(s.broker))}
 	services := []func() error{func() error { return s.broker.Serve(s.amqp) }}
 	for i, l := range []net.Listener{s.graph, s.management} {
 		services = append(services, func() error { return s.serveSite(sites[i], l) })
@@ -182,6 +179,14 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 		}
 	}
 	return err
+}
+
+// newSite makes a site that waits for nobody without end. A connection that becomes a
+// WebSocket is no longer bound by these times.
+func newSite(handler http.Handler) *http.Server {
+	return &http.Server{
+		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
+	}
 }
 
 // serveSite serves over TLS where there are certificates.

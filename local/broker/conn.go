@@ -91,9 +91,9 @@ func (c *conn) serve(stop context.Context) {
 		}
 	})
 	defer c.listen()()
-	cutOff := context.AfterFunc(stop, func() { c.net.Close() })
+	stopped := context.AfterFunc(stop, func() { cutOff(c.net) })
 	err := c.handshake()
-	cutOff()
+	stopped()
 	frames := newIntake(c.hold)
 	if err == nil {
 		c.opened.Store(true)

@@ -120,7 +120,7 @@ func (e *entity) suffer(kind FaultKind, now time.Time) {
 		return
 	}
 	for l := range e.links {
-		l.session.conn.net.Close()
+		cutOff(l.session.conn.net)
 	}
 }
 

@@ -95,7 +95,7 @@ func (o *outbox) write() error {
 				break
 			}
 			if err := o.send(b); err != nil {
-				o.net.Close()
+				cutOff(o.net)
 				return err
 			}
 			o.sent(b)

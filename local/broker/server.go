@@ -193,7 +193,7 @@ func (s *Server) cutHalfOpen() bool {
 		return false
 	}
 	delete(s.conns, slowest) // its place is free at once
-	slowest.net.Close()
+	cutOff(slowest.net)
 	return true
 }
 
@@ -263,7 +263,7 @@ func (s *Server) cut() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for c := range s.conns {
-		c.net.Close()
+		cutOff(c.net)
 	}
 }
 

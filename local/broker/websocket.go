@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"bufio"
 	"context"
+	"net"
 	"net/http"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -18,16 +21,58 @@ var webSocketProtocols = []string{"amqp", "AMQPWSB10"}
 // an HTTPS server, for the official clients ask for wss.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		c, err := websocket.Accept(w, r, &websocket.AcceptOptions{Subprotocols: webSocketProtocols})
+		hijacker := &hijacker{ResponseWriter: w}
+		c, err := websocket.Accept(hijacker, r, &websocket.AcceptOptions{Subprotocols: webSocketProtocols})
 		if err != nil {
 			s.options.Logger.Debug("no WebSocket", "error", err) // Accept has answered
 			return
 		}
+		conn := &webSocketConn{Conn: websocket.NetConn(context.Background(), c, websocket.MessageBinary), transport: hijacker.conn}
 		if c.Subprotocol() == "" {
+			defer time.AfterFunc(closeGrace, conn.abort).Stop()
 			_ = c.Close(websocket.StatusPolicyViolation, "the subprotocol must be amqp")
 			return
 		}
 		c.SetReadLimit(-1) // frames have limits of their own
-		s.welcome(websocket.NetConn(context.Background(), c, websocket.MessageBinary))
+		s.welcome(conn)
 	})
+}
+
+// hijacker keeps the connection that is taken over from the HTTP server.
+type hijacker struct {
+	http.ResponseWriter
+	conn net.Conn
+}
+
+// Hijack implements http.Hijacker.
+func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
+	h.conn = conn
+	return conn, buffered, err
+}
+
+// webSocketConn is a connection over WebSocket. To close one takes an answer of the
+// peer, for which the package waits seconds, and without end when the peer has begun a
+// frame: so it is given closeGrace.
+type webSocketConn struct {
+	net.Conn
+	transport net.Conn
+}
+
+// Close implements net.Conn.
+func (c *webSocketConn) Close() error {
+	defer time.AfterFunc(closeGrace, c.abort).Stop()
+	return c.Conn.Close()
+}
+
+// abort ends the transport without a word.
+func (c *webSocketConn) abort() { c.transport.Close() }
+
+// cutOff closes a connection without waiting for its peer.
+func cutOff(c net.Conn) {
+	if over, ok := c.(*webSocketConn); ok {
+		over.abort()
+		return
+	}
+	c.Close()
 }

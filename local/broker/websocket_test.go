@@ -1,0 +1,93 @@
+package broker_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/muster-mfa/muster/local/broker"
+)
+
+// A peer that answers no close keeps nobody: not a connection that has come to its
+// end, not the server that stops, and none of the other connections.
+func TestWebSocketsThatAnswerNoClose(t *testing.T) {
+	// What the peer has begun when it falls silent: nothing, and a frame of 2^62 bytes.
+	begun := []byte{webSocketBinary, 0x80 | 127, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0}
+	scripts := map[string][]byte{
+		"open":           webSocketFrame(webSocketBinary, opened()),
+		"open and begun": append(webSocketFrame(webSocketBinary, opened()), begun...),
+		"closed by the server": append(webSocketFrame(webSocketBinary, append(opened(), "\xff\xff\xff\xff\x02\x00\x00\x00"...)),
+			begun...),
+		"closed by the peer": append(webSocketFrame(webSocketBinary, opened().closed()), begun...),
+		"half open":          webSocketFrame(webSocketBinary, []byte("AMQP")),
+	}
+	for name, script := range scripts {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s, err := broker.New(oneQueue)
+				if err != nil {
+					t.Fatal(err)
+				}
+				listener := newPipes()
+				site := &http.Server{Handler: s.WebSocketHandler()}
+				served := make(chan error)
+				go func() { served <- site.Serve(listener) }()
+				for range 20 {
+					conn := listener.dial()
+					defer conn.Close()
+					go func() { _, _ = io.Copy(io.Discard, conn) }()
+					if _, err := io.WriteString(conn, upgrade+string(script)); err != nil {
+						t.Fatal(err)
+					}
+				}
+				synctest.Wait()
+				started := time.Now()
+				if err := errors.Join(s.Close(), site.Close()); err != nil {
+					t.Error(err)
+				}
+				if took := time.Since(started); took > 10*time.Second {
+					t.Errorf("closing took %v", took)
+				}
+				<-served
+			})
+		})
+	}
+}
+
+// A protocol that is not AMQP is refused, and a peer that does not answer is cut off.
+func TestWebSocketsWithoutASubprotocol(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := broker.New(oneQueue)
+		if err != nil {
+			t.Fatal(err)
+		}
+		listener := newPipes()
+		site := &http.Server{Handler: s.WebSocketHandler()}
+		served := make(chan error)
+		go func() { served <- site.Serve(listener) }()
+		conn := listener.dial()
+		request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
+			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", broker.WebSocketPath)
+		begun := make(chan error)
+		go func() {
+			_, err := conn.Write(append([]byte(request), webSocketBinary, 0x80|127, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0))
+			begun <- err
+		}()
+		started := time.Now()
+		if _, err := io.Copy(io.Discard, conn); err != nil {
+			t.Error(err)
+		}
+		if took := time.Since(started); took > 10*time.Second {
+			t.Errorf("it took %v", took)
+		}
+		<-begun
+		if err := errors.Join(s.Close(), site.Close()); err != nil {
+			t.Error(err)
+		}
+		<-served
+	})
+}

@@ -201,11 +201,17 @@ func TestAdminClientOnPartitionedEntities(t *testing.T) {
 	if err != nil || !*topic.EnablePartitioning || *topic.MaxSizeInMegabytes != 16*1024 {
 		t.Errorf("topic %+v, %v", topic, err)
 	}
-	topic.EnablePartitioning = to.Ptr(false)
-	_, err = client.UpdateTopic(deadline(t), "t", topic.TopicProperties, nil)
-	wantStatus(t, err, http.StatusBadRequest)
-	if !contains(err, "Partitioning cannot be changed for Topic. ") {
-		t.Errorf("error %v", err)
+	whole, err := client.CreateTopic(deadline(t), "whole", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic.EnablePartitioning, whole.EnablePartitioning = whole.EnablePartitioning, topic.EnablePartitioning
+	for name, p := range map[string]admin.TopicProperties{"t": topic.TopicProperties, "whole": whole.TopicProperties} {
+		_, err = client.UpdateTopic(deadline(t), name, p, nil)
+		wantStatus(t, err, http.StatusBadRequest)
+		if !contains(err, "Partitioning cannot be changed for Topic. ") {
+			t.Errorf("%s: error %v", name, err)
+		}
 	}
 	_, err = client.CreateQueue(deadline(t), "large", &admin.CreateQueueOptions{Properties: &admin.QueueProperties{
 		EnablePartitioning: to.Ptr(true), MaxSizeInMegabytes: to.Ptr[int32](5121),

@@ -109,7 +109,7 @@ func (s *Server) updateQueue(q Queue) error {
 
 func (s *Server) update(e *entity, q Queue) error {
 	q = q.withDefaults()
-	faults := append(q.validate(e.kind), s.targets(e.kind, q)...)
+	faults := slices.Concat(e.fixed(q), q.validate(e.kind), s.targets(e.kind, q))
 	if faults == nil {
 		faults = e.update(s, q)
 	}

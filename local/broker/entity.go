@@ -108,17 +108,9 @@ func (e *entity) updatedAt() time.Time {
 	return e.updated
 }
 
-// update changes the description. Links are detached if it does change, as in
-// Service Bus.
-func (e *entity) update(s *Server, q Queue) []error {
-	e.changing.Lock()
-	defer e.changing.Unlock()
+// fixed tells which properties that never change a description has otherwise.
+func (e *entity) fixed(q Queue) []error {
 	old := e.described()
-	q.Name = old.Name
-	q.AuthorizationRules = settleRules(q.AuthorizationRules, old.AuthorizationRules)
-	if reflect.DeepEqual(q, old) {
-		return nil
-	}
 	var faults []error
 	for _, fixed := range []struct {
 		changed bool
@@ -130,14 +122,25 @@ func (e *entity) update(s *Server, q Queue) []error {
 	} {
 		if fixed.changed {
 			faults = append(faults, fmt.Errorf("%s %q: The value for the %s property of an existing %s cannot be changed.",
-				e.kind, q.Name, fixed.name, e.kind.title()))
+				e.kind, old.Name, fixed.name, e.kind.title()))
 		}
 	}
 	if q.EnablePartitioning != old.EnablePartitioning {
-		faults = append(faults, fmt.Errorf("%s %q: Partitioning cannot be changed for %s. It is %t.", e.kind, q.Name, e.kind.title(), old.EnablePartitioning))
+		faults = append(faults, fmt.Errorf("%s %q: Partitioning cannot be changed for %s. It is %t.", e.kind, old.Name, e.kind.title(), old.EnablePartitioning))
 	}
-	if faults != nil {
-		return faults
+	return faults
+}
+
+// update changes the description. Links are detached if it does change, as in
+// Service Bus.
+func (e *entity) update(s *Server, q Queue) []error {
+	e.changing.Lock()
+	defer e.changing.Unlock()
+	old := e.described()
+	q.Name = old.Name
+	q.AuthorizationRules = settleRules(q.AuthorizationRules, old.AuthorizationRules)
+	if reflect.DeepEqual(q, old) {
+		return nil
 	}
 	now := s.options.Now()
 	e.mu.Lock()

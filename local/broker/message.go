@@ -125,7 +125,12 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 // delivered and breaks no decoder of a receiver. The payload is copied, as it may be
 // a small part of a large batch.
 func newItem(payload []byte) (queue.Item, error) {
-	return makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: ownAnnotations, DropMessageAnnotations: ownAnnotations})
+	item, err := makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: ownAnnotations, DropMessageAnnotations: ownAnnotations})
+	if err == nil && item.Session != nil && item.PartitionKey != *item.Session {
+		// Service Bus: partitioned queues and topics, "Use of partition keys".
+		err = refuse(wire.CondNotAllowed, "The PartitionKey of a message can't be set to another value than its SessionId.")
+	}
+	return item, err
 }
 
 // makeItem makes an item of a message with some changes.

@@ -8,10 +8,31 @@ import (
 	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-mfa/muster/local/broker"
 )
+
+// A message goes to the partition of its session, so a partition key of another name
+// makes no sense.
+func TestPartitionKeyIsTheSession(t *testing.T) {
+	s := start(t, oneQueue)
+	sender, err := connect(t, s).NewSender("q", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one, other := "one", "other"
+	message := &azservicebus.Message{SessionID: &one, PartitionKey: &other}
+	if err := sender.SendMessage(deadline(t), message, nil); !hasCondition(err, amqp.ErrCondNotAllowed) {
+		t.Errorf("error %v", err)
+	}
+	message.PartitionKey = &one
+	if err := sender.SendMessage(deadline(t), message, nil); err != nil {
+		t.Error(err)
+	}
+	wantCounts(t, s, broker.Counts{Active: 1})
+}
 
 func TestMessageTravelsWhole(t *testing.T) {
 	s := start(t, oneQueue)

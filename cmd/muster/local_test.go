@@ -75,7 +75,14 @@ func TestLocalKeys(t *testing.T) {
 	muster(t, l.env(), "", "publish", "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, 0)
 	env := append(l.env(), "MUSTER_SERVICEBUS="+strings.Replace(l.ServiceBus, "Name=own;SharedAccessKey=a:b", "Name=listener;SharedAccessKey=c", 1))
 	muster(t, env, "", "publish", "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, 1)
-	for _, wrong := range [][]string{{"--key", "nameless"}, {"--open", "--host", "0.0.0.0"}, {"--accept-any-jwt", "--host", "0.0.0.0"}} {
+	l = startLocal(t, "--users", "1", "--queue", "orders", "--queue", "commands", "--key", "own:a@b:c:Send@orders")
+	if !strings.Contains(l.ServiceBus, "SharedAccessKeyName=own;SharedAccessKey=a@b:c;") || !strings.HasSuffix(l.ServiceBus, ";EntityPath=orders") {
+		t.Errorf("connection string %s", l.ServiceBus)
+	}
+	for queue, code := range map[string]int{"orders": 0, "commands": 1} {
+		muster(t, l.env(), "", "publish", "--queue", queue, "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, code)
+	}
+	for _, wrong := range [][]string{{"--key", "nameless"}, {"--key", "own:a:Send@nothing"}, {"--open", "--host", "0.0.0.0"}, {"--accept-any-jwt", "--host", "0.0.0.0"}} {
 		muster(t, nil, "", append([]string{"local"}, wrong...)...).expect(t, 2)
 	}
 }

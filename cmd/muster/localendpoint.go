@@ -43,7 +43,7 @@ func (f *endpointFlags) add(cmd *cobra.Command) {
 	fs.DurationVar(&f.lockDuration, "lock-duration", time.Minute, "how long a received message is locked, at most 5m")
 	fs.IntVar(&f.maxDeliveryCount, "max-delivery-count", 10, "deliveries after which a message is dead-lettered")
 	fs.StringVar(&f.data, "data", "", "keep queues and messages in this folder, on disk; default: in memory")
-	fs.StringArrayVar(&f.keys, "key", nil, "shared access key, NAME:VALUE or NAME:VALUE:RIGHTS with Manage, Send, Listen joined by +; may be repeated; default: that of Microsoft's emulator")
+	fs.StringArrayVar(&f.keys, "key", nil, "shared access key, NAME:VALUE or NAME:VALUE:RIGHTS with Manage, Send, Listen joined by +, or NAME:VALUE:RIGHTS@ENTITY for one queue or topic; may be repeated; default: that of Microsoft's emulator")
 	fs.BoolVar(&f.acceptJWT, "accept-any-jwt", false, "take every token of Microsoft Entra ID, unverified; on loopback only")
 	fs.BoolVar(&f.open, "open", false, "ask for no token, and make a queue for every name, for plain AMQP tools; on loopback only")
 }
@@ -118,12 +118,13 @@ func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*
 func parseKey(text string) (broker.Key, error) {
 	name, value, ok := strings.Cut(text, ":")
 	if !ok || name == "" || value == "" {
-		return broker.Key{}, usageError("a --key has the form NAME:VALUE or NAME:VALUE:RIGHTS")
+		return broker.Key{}, usageError("a --key has the form NAME:VALUE, NAME:VALUE:RIGHTS or NAME:VALUE:RIGHTS@ENTITY")
 	}
 	k := broker.Key{Name: name, Value: value}
 	if i := strings.LastIndexByte(value, ':'); i > 0 {
-		if rights, err := broker.ParseRights(value[i+1:]); err == nil {
-			k.Value, k.Rights = value[:i], rights
+		names, entity, _ := strings.Cut(value[i+1:], "@")
+		if rights, err := broker.ParseRights(names); err == nil {
+			k.Value, k.Rights, k.Entity = value[:i], rights, entity
 		}
 	}
 	return k, nil

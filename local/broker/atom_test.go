@@ -31,12 +31,17 @@ func (r redirect) Do(req *http.Request) (*http.Response, error) {
 // administer makes the official admin client of a server.
 func administer(t *testing.T, s *broker.Server) *admin.Client {
 	t.Helper()
+	return administerAs(t, s, s.ConnectionString())
+}
+
+func administerAs(t *testing.T, s *broker.Server, connectionString string) *admin.Client {
+	t.Helper()
 	web := httptest.NewServer(s.ManagementHandler())
 	t.Cleanup(func() {
 		web.Close()
 		http.DefaultTransport.(*http.Transport).CloseIdleConnections()
 	})
-	client, err := admin.NewClientFromConnectionString(s.ConnectionString(), &admin.ClientOptions{
+	client, err := admin.NewClientFromConnectionString(connectionString, &admin.ClientOptions{
 		ClientOptions: azcore.ClientOptions{Transport: redirect{strings.TrimPrefix(web.URL, "http://")}},
 	})
 	if err != nil {

@@ -116,7 +116,7 @@ func (s *Server) mayManage(r *http.Request, path atomPath) error {
 	switch {
 	case err != nil:
 		return err
-	case given.rights&rightManageOnly == 0 && !(r.Method == http.MethodGet && s.unknown(path)):
+	case s.rightsOf(given.credential)&rightManageOnly == 0 && !(r.Method == http.MethodGet && s.unknown(path)):
 		return claimNeeded(r.Method, path)
 	}
 	return nil

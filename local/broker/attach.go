@@ -207,11 +207,6 @@ func (l *link) admit(given string, wanted Rights) *wire.Error {
 	return nil
 }
 
-// may tells whether the peer has one of these rights on the address.
-func (c *conn) may(a address, wanted Rights) bool {
-	return c.server.options.Open || c.grants.allow(a, wanted, c.server.options.Now())
-}
-
 // find returns the entity of an address. An open server makes it where it is
 // missing and can be.
 func (s *Server) find(a address) (*entity, bool) {

@@ -3,6 +3,7 @@ package broker
 import (
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -90,29 +91,30 @@ func validateRules(rules []AuthorizationRule) []error {
 	return faults
 }
 
-// keys returns the keys with a name that may be good for an address: those of the
-// server, and those of the entity.
-func (s *Server) keys(name string, a address) []Key {
-	var keys []Key
-	if k := s.key(name); k != nil {
-		keys = append(keys, *k)
-	}
-	e, ok := s.catalog.find(a.entity)
-	if !ok { // it may be a subscription that does not exist
-		topic, _, _ := cutFold(a.entity, strings.TrimSuffix(subscriptions, "/"))
-		if e, ok = s.catalog.find(topic); !ok {
-			return keys
+// addEntityKeys makes rules of the keys that the options have for single entities. The
+// error names every key whose entity is not there.
+func (s *Server) addEntityKeys() error {
+	var faults []error
+	for _, k := range s.options.Keys {
+		if k.Entity == "" {
+			continue
+		}
+		e, ok := s.catalog.find(strings.ToLower(k.Entity))
+		if !ok || e.kind == kindSubscription {
+			faults = append(faults, fmt.Errorf("key %q: %q is no queue and no topic: %w", k.Name, k.Entity, ErrUnknownEntity))
+			continue
+		}
+		q := e.described()
+		q.AuthorizationRules = slices.Clone(q.AuthorizationRules)
+		r := AuthorizationRule{Name: k.Name, Rights: k.Rights, PrimaryKey: k.Value}
+		if at := slices.IndexFunc(q.AuthorizationRules, func(old AuthorizationRule) bool { return old.Name == k.Name }); at >= 0 {
+			q.AuthorizationRules[at] = r
+		} else {
+			q.AuthorizationRules = append(q.AuthorizationRules, r)
+		}
+		if err := s.update(e, q); err != nil {
+			faults = append(faults, fmt.Errorf("key %q: %w", k.Name, err))
 		}
 	}
-	if e.kind == kindSubscription {
-		e = e.subscription.topic
-	}
-	for _, r := range e.described().AuthorizationRules {
-		if r.Name == name {
-			keys = append(keys,
-				Key{Name: name, Value: r.PrimaryKey, Entity: e.path, Rights: r.Rights},
-				Key{Name: name, Value: r.SecondaryKey, Entity: e.path, Rights: r.Rights})
-		}
-	}
-	return keys
+	return errors.Join(faults...)
 }

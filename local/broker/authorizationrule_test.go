@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"errors"
 	"net/http"
 	"slices"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
+	"github.com/Azure/go-amqp"
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-mfa/muster/local/broker"
@@ -173,6 +175,157 @@ func TestAuthorizationRulesOutliveTheServer(t *testing.T) {
 			t.Errorf("%+v, %v", shown, err)
 		}
 	})
+}
+
+// A plain client may sign in with a key of an entity. One that several have opens
+// all of these, and none beside.
+func TestPlainWithTheKeyOfAnEntity(t *testing.T) {
+	rule := []broker.AuthorizationRule{{Name: "own", Rights: broker.RightSend, PrimaryKey: "p", SecondaryKey: "s"}}
+	s := start(t, broker.Options{
+		Queues: []broker.Queue{{Name: "Q", AuthorizationRules: rule}, {Name: "other", AuthorizationRules: []broker.AuthorizationRule{{Name: "own", PrimaryKey: "x"}}}},
+		Topics: []broker.Topic{{Name: "t", AuthorizationRules: rule}},
+	})
+	for _, key := range []string{"p", "s"} {
+		session, err := dialAMQP(t, s, &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("own", key)}).NewSession(deadline(t), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, ok := range map[string]bool{"q": true, "t": true, "other": false} {
+			if _, err := session.NewSender(deadline(t), name, nil); (err == nil) != ok || !ok && !hasCondition(err, amqp.ErrCondUnauthorizedAccess) {
+				t.Errorf("send to %s: %v", name, err)
+			}
+		}
+		if _, err := session.NewReceiver(deadline(t), "q", nil); !hasCondition(err, amqp.ErrCondUnauthorizedAccess) {
+			t.Errorf("receive: %v", err)
+		}
+	}
+	host, _, _ := strings.Cut(strings.TrimPrefix(s.ConnectionString(), "Endpoint=sb://"), ";")
+	if conn, err := amqp.Dial(deadline(t), "amqp://"+host, &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("own", "none")}); err == nil {
+		conn.Close()
+		t.Error("a key that nobody has was taken")
+	}
+}
+
+// Who may manage one entity may do that by the management API, and nothing else.
+func TestAdminClientWithTheKeyOfAnEntity(t *testing.T) {
+	rules := []broker.AuthorizationRule{{Name: "manage", PrimaryKey: "p"}, {Name: "send", Rights: broker.RightSend, PrimaryKey: "p"}}
+	s := start(t, broker.Options{
+		Queues: []broker.Queue{{Name: "q", AuthorizationRules: rules}, {Name: "other"}},
+		Topics: []broker.Topic{{Name: "t", AuthorizationRules: rules}},
+	})
+	client := administerAs(t, s, withKey(s, "manage", "p"))
+	shown, err := client.GetQueue(deadline(t), "q", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := client.UpdateQueue(deadline(t), "q", shown.QueueProperties, nil); err != nil {
+		t.Error(err)
+	}
+	if _, err := client.CreateSubscription(deadline(t), "t", "s", nil); err != nil {
+		t.Error(err)
+	}
+	_, err = client.GetQueue(deadline(t), "other", nil)
+	wantStatus(t, err, http.StatusUnauthorized)
+	_, err = client.CreateQueue(deadline(t), "new", nil)
+	wantStatus(t, err, http.StatusUnauthorized)
+	_, err = client.NewListQueuesPager(nil).NextPage(deadline(t))
+	wantStatus(t, err, http.StatusUnauthorized)
+	_, err = administerAs(t, s, withKey(s, "send", "p")).GetQueue(deadline(t), "q", nil)
+	wantStatus(t, err, http.StatusUnauthorized)
+}
+
+// A key that is taken away, or gets fewer rights, opens no more, and its links go; a
+// topic's those of its subscriptions too.
+func TestAKeyThatIsTakenAwayOpensNoMore(t *testing.T) {
+	rule := []broker.AuthorizationRule{{Name: "own", PrimaryKey: "p", SecondaryKey: "s"}}
+	topic := broker.Topic{Name: "t", AuthorizationRules: rule}
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", AuthorizationRules: rule, Subscriptions: []broker.Subscription{{Name: "s"}}}}})
+	session, err := dialAMQP(t, s, &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("own", "p")}).NewSession(deadline(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r, err := session.NewReceiver(deadline(t), "t/Subscriptions/s", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	topic.AuthorizationRules = []broker.AuthorizationRule{{Name: "own", Rights: broker.RightSend}}
+	if err := s.UpdateTopic(topic); err != nil {
+		t.Fatal(err)
+	}
+	var gone *amqp.LinkError
+	if _, err := r.Receive(deadline(t), nil); !errors.As(err, &gone) {
+		t.Errorf("the link of a key that may not listen any more: %v", err)
+	}
+	if _, err := session.NewReceiver(deadline(t), "t/Subscriptions/s", nil); !hasCondition(err, amqp.ErrCondUnauthorizedAccess) {
+		t.Errorf("receive: %v", err)
+	}
+	if _, err := session.NewSender(deadline(t), "t", nil); err != nil {
+		t.Errorf("send: %v", err)
+	}
+	topic.AuthorizationRules = []broker.AuthorizationRule{{Name: "own", PrimaryKey: "new"}}
+	if err := s.UpdateTopic(topic); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.NewSender(deadline(t), "t", nil); !hasCondition(err, amqp.ErrCondUnauthorizedAccess) {
+		t.Errorf("send with the old key: %v", err)
+	}
+	if err := s.DeleteTopic("t"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := session.NewSender(deadline(t), "t", nil); !hasCondition(err, amqp.ErrCondUnauthorizedAccess) {
+		t.Errorf("send to nothing: %v", err)
+	}
+}
+
+// A key of the options that names an entity is a rule of that entity, from one server
+// to the next.
+func TestKeysOfTheOptionsForOneEntity(t *testing.T) {
+	options := broker.Options{
+		Data: t.TempDir(), Queues: oneQueue.Queues, Topics: []broker.Topic{{Name: "t"}},
+		Keys: []broker.Key{
+			{Name: "one", Value: "a", Entity: "Q", Rights: broker.RightListen}, {Name: "one", Value: "b", Entity: "t"}, {Name: "one", Value: "c"},
+		},
+	}
+	lifetime(t, options, func(s *broker.Server, _ *azservicebus.Client) {
+		shown, err := administerAs(t, s, withKey(s, "one", "c")).GetQueue(deadline(t), "q", nil)
+		if err != nil || len(shown.AuthorizationRules) != 1 {
+			t.Fatalf("shown %+v, %v", shown, err)
+		}
+		if r := shown.AuthorizationRules[0]; *r.KeyName != "one" || *r.PrimaryKey != "a" || len(*r.SecondaryKey) != 44 || !slices.Equal(r.AccessRights, []admin.AccessRight{"Listen"}) {
+			t.Errorf("rule %q with %v", *r.KeyName, r.AccessRights)
+		}
+		if err := sendOnce(t, withKey(s, "one", "b"), "t"); err != nil {
+			t.Error(err)
+		}
+		wantCode(t, sendOnce(t, withKey(s, "one", "b"), "q"), azservicebus.CodeUnauthorizedAccess)
+		err = s.UpdateQueue(broker.Queue{Name: "q", AuthorizationRules: []broker.AuthorizationRule{{Name: "mine", PrimaryKey: "m"}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	})
+	options.Keys = options.Keys[2:]
+	lifetime(t, options, func(s *broker.Server, _ *azservicebus.Client) {
+		for _, connectionString := range []string{withKey(s, "mine", "m"), withKey(s, "one", "c")} {
+			if err := sendOnce(t, connectionString, "q"); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	_, err := broker.New(broker.Options{Keys: []broker.Key{{Name: "n", Value: "v", Entity: "nothing"}}})
+	if !errors.Is(err, broker.ErrUnknownEntity) || !strings.Contains(err.Error(), `"nothing"`) {
+		t.Errorf("a key for what is not there: %v", err)
+	}
+}
+
+// Where there is no key for the namespace, the connection string names the entity.
+func TestConnectionStringOfOneEntity(t *testing.T) {
+	s := start(t, broker.Options{Queues: oneQueue.Queues, Keys: []broker.Key{{Name: "n", Value: "v", Entity: "q"}}})
+	if got := s.ConnectionString(); !strings.HasSuffix(got, ";SharedAccessKeyName=n;SharedAccessKey=v;UseDevelopmentEmulator=true;EntityPath=q") {
+		t.Errorf("connection string %s", got)
+	}
+	if err := sendOnce(t, s.ConnectionString(), "q"); err != nil {
+		t.Error(err)
+	}
 }
 
 // A partitioned entity has the size of its 16 partitions, whatever is put back.

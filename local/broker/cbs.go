@@ -52,7 +52,7 @@ func (s *Server) checkAny(kind, token, audience string) (grant, error) {
 		return s.checkToken(token, audience)
 	case kind == tokenJWT && s.options.AcceptJWT:
 		// Nobody here knows who signed it, or what its bearer may do.
-		return grant{rights: RightManage, expires: s.options.Now().Add(jwtLifetime)}, nil
+		return grant{credential{rights: RightManage}, s.options.Now().Add(jwtLifetime)}, nil
 	}
 	return grant{}, fmt.Errorf("tokens of type %q are not supported", kind)
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
@@ -231,6 +232,7 @@ func (s *Server) configure() error {
 	for _, q := range s.options.Queues {
 		err := s.createQueue(q)
 		if errors.Is(err, ErrEntityExists) && s.store != nil {
+			q.AuthorizationRules = s.rulesAfter(q.AuthorizationRules, q.Name)
 			err = s.updateQueue(q)
 		}
 		if err != nil {
@@ -246,7 +248,7 @@ func (s *Server) configure() error {
 			return err
 		}
 	}
-	return nil
+	return s.addEntityKeys()
 }
 
 // forwardsOfOptions names every target of forwarding that is not there.
@@ -263,9 +265,19 @@ func (s *Server) forwardsOfOptions() error {
 	return errors.Join(faults...)
 }
 
+// rulesAfter returns the authorization rules that an entity which the store has kept
+// is given: those of the options or, where they have none, its own.
+func (s *Server) rulesAfter(given []AuthorizationRule, path string) []AuthorizationRule {
+	if e, ok := s.catalog.find(strings.ToLower(path)); ok && given == nil {
+		return e.described().AuthorizationRules
+	}
+	return given
+}
+
 // reconfigure updates a topic and its subscriptions, and makes those that are not
 // there. Rules stay as they are.
 func (s *Server) reconfigure(t Topic) error {
+	t.AuthorizationRules = s.rulesAfter(t.AuthorizationRules, t.Name)
 	if err := s.updateTopic(t); err != nil {
 		return err
 	}

@@ -43,7 +43,8 @@
 // The management API (Server.ManagementHandler): Atom entries over HTTP, by which
 // azservicebus/admin and the administration clients of other languages create, get,
 // list, change and delete queues, topics, subscriptions and rules. What is shown of
-// an entity may be put back and changes nothing.
+// an entity may be put back and changes nothing. Shared access keys are the server's
+// or, as authorization rules, those of a queue or topic.
 //
 // There are no transactions. Who asks for them is told so by an AMQP error; nothing is
 // silently done otherwise. What is made with partitions has the manners of Service

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"reflect"
+	"slices"
 	"sync"
 	"time"
 
@@ -156,7 +157,15 @@ func (e *entity) update(s *Server, q Queue) []error {
 	defer e.mu.Unlock()
 	e.updated = now
 	signal(e.alarm) // it may now be idle sooner
-	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
+	fault := refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path)
+	e.detach(fault)
+	if !slices.Equal(q.AuthorizationRules, old.AuthorizationRules) {
+		for _, sub := range e.sorted { // the rules may be what allows their links
+			sub.mu.Lock()
+			sub.detach(fault)
+			sub.mu.Unlock()
+		}
+	}
 	return nil
 }
 

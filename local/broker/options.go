@@ -231,15 +231,16 @@ func (o Options) validate() error {
 	if o.MaxBuffered < int64(o.MaxMessageSize) {
 		faults = append(faults, fmt.Errorf("MaxBuffered %d: must be at least MaxMessageSize", o.MaxBuffered))
 	}
-	named := make(map[string]bool)
+	named := make(map[[2]string]bool)
+	scoped := func(k Key) [2]string { return [2]string{strings.ToLower(k.Entity), k.Name} }
 	for _, key := range o.Keys {
 		switch {
 		case key.Name == "" || key.Value == "":
 			faults = append(faults, fmt.Errorf("key %q: name and value must not be empty", key.Name))
-		case named[key.Name]:
+		case named[scoped(key)]:
 			faults = append(faults, fmt.Errorf("key %q: the name is used twice", key.Name))
 		}
-		named[key.Name] = true
+		named[scoped(key)] = true
 	}
 	seen := make(map[string]bool)
 	for _, q := range o.Queues {

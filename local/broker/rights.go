@@ -3,7 +3,6 @@ package broker
 import (
 	"fmt"
 	"strings"
-	"time"
 )
 
 // Rights is what a shared access key lets its holder do, a set of bits.
@@ -58,41 +57,21 @@ func (r Rights) String() string {
 // Key is a shared access key.
 type Key struct {
 	Name, Value string
-	// Entity is the queue that the key is good for; empty means all of them.
+	// Entity is the queue or the topic that the key is good for; empty means all of
+	// them. It must be there. The key becomes the primary one of its
+	// AuthorizationRule with the name.
 	Entity string
 	// Rights are what it allows; 0 means RightManage.
 	Rights Rights
 }
 
-// key returns the key with a name, nil where there is none.
+// key returns the key with a name that is good for all entities, nil where there is
+// none.
 func (s *Server) key(name string) *Key {
 	for i := range s.options.Keys {
-		if s.options.Keys[i].Name == name {
-			return &s.options.Keys[i]
+		if k := &s.options.Keys[i]; k.Name == name && k.Entity == "" {
+			return k
 		}
 	}
 	return nil
-}
-
-// grant is what a token allows.
-type grant struct {
-	rights  Rights
-	expires time.Time // zero: with the connection
-}
-
-// ended tells whether the token is over.
-func (g grant) ended(now time.Time) bool { return !g.expires.IsZero() && !now.Before(g.expires) }
-
-// grants are the audiences that the peer has put valid tokens for. Only audiences
-// that exist get in, so a peer can't make the map grow.
-type grants map[string]grant
-
-// allow tells whether tokens give one of these rights on the address.
-func (g grants) allow(a address, wanted Rights, now time.Time) bool {
-	for audience, given := range g {
-		if given.rights&wanted != 0 && a.covers(audience) && !given.ended(now) {
-			return true
-		}
-	}
-	return false
 }

@@ -57,7 +57,7 @@ func (s *Server) checkToken(token, audience string) (grant, error) {
 	if err != nil {
 		return grant{}, errTokenMalformed
 	}
-	key := signer(s.keys(keyName, parseAddress(audience)), raw["sr"]+"\n"+raw["se"], raw["sig"])
+	key := signer(s.credentials(keyName, parseAddress(audience)), raw["sr"]+"\n"+raw["se"], raw["sig"])
 	if key == nil {
 		return grant{}, errTokenSignature
 	}
@@ -65,10 +65,10 @@ func (s *Server) checkToken(token, audience string) (grant, error) {
 	switch {
 	case !s.options.Now().Before(expires):
 		return grant{}, tokenExpiredError{expires}
-	case !parseAddress(audience).covers(parseAddress(resourcePath(resource)).path()), !parseAddress(audience).covers(strings.ToLower(key.Entity)):
+	case !parseAddress(audience).covers(parseAddress(resourcePath(resource)).path()), !parseAddress(audience).covers(key.entity):
 		return grant{}, errTokenAudience
 	}
-	return grant{rights: key.Rights, expires: expires}, nil
+	return grant{*key, expires}, nil
 }
 
 // resourcePath is the path of a resource, which names its host with or without a
@@ -82,13 +82,13 @@ func resourcePath(resource string) string {
 }
 
 // signer returns the one of the keys that text was signed with, nil for none.
-func signer(keys []Key, text, signature string) *Key {
+func signer(keys []credential, text, signature string) *credential {
 	given, err := url.QueryUnescape(signature)
 	if err != nil {
 		return nil
 	}
 	for i := range keys {
-		mac := hmac.New(sha256.New, []byte(keys[i].Value))
+		mac := hmac.New(sha256.New, []byte(keys[i].value))
 		mac.Write([]byte(text))
 		want := base64.StdEncoding.EncodeToString(mac.Sum(nil))
 		if hmac.Equal([]byte(given), []byte(want)) {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
@@ -38,10 +37,11 @@ func (c *conn) authenticate() error {
 	}
 	known := slices.Contains(mechanisms, init.Mechanism)
 	if known && init.Mechanism == mechanismPlain {
-		key := c.server.plainKey(init.InitialResponse)
-		if known = key != nil; known {
-			c.grants[strings.ToLower(key.Entity)] = grant{rights: key.Rights}
+		keys := c.server.plainCredentials(init.InitialResponse)
+		for _, key := range keys {
+			c.grants[key.entity] = grant{credential: key}
 		}
+		known = len(keys) > 0
 	}
 	if !known {
 		c.write(0, &wire.SASLOutcome{Code: wire.SASLAuth})
@@ -53,16 +53,29 @@ func (c *conn) authenticate() error {
 	return nil
 }
 
-// plainKey returns the key that the message of RFC 4616 (authorization identity,
-// name and password, separated by NUL) holds, nil where it holds none.
-func (s *Server) plainKey(response []byte) *Key {
+// plainCredentials returns the keys that the message of RFC 4616 (authorization
+// identity, name and password, separated by NUL) holds: that of the server, or else
+// those of all entities that have such a key.
+func (s *Server) plainCredentials(response []byte) []credential {
 	parts := bytes.Split(response, []byte{0})
 	if len(parts) != 3 {
 		return nil
 	}
-	key := s.key(string(parts[1]))
-	if key == nil || subtle.ConstantTimeCompare([]byte(key.Value), parts[2]) != 1 {
-		return nil
+	name := string(parts[1])
+	held := func(c credential) bool { return subtle.ConstantTimeCompare([]byte(c.value), parts[2]) == 1 }
+	if k := s.key(name); k != nil {
+		if c := (credential{name: name, value: k.Value, rights: k.Rights}); held(c) {
+			return []credential{c}
+		}
 	}
-	return key
+	var all []credential
+	for _, e := range s.catalog.all(kindQueue, kindTopic) {
+		for _, c := range e.credentials(name) {
+			if held(c) {
+				all = append(all, c)
+				break
+			}
+		}
+	}
+	return all
 }

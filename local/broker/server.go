@@ -270,7 +270,8 @@ func (s *Server) cut() {
 // ConnectionString returns what to give to azservicebus, or to any other
 // Service Bus client, to reach the listener of the first Serve. It waits for
 // that Serve; it returns "" when the server was stopped before. With several
-// keys it names RootManageSharedAccessKey, or else the first.
+// keys it names RootManageSharedAccessKey, or else the first that is good for all
+// entities, or else the first and its entity.
 func (s *Server) ConnectionString() string {
 	<-s.serving
 	s.mu.Lock()
@@ -278,15 +279,29 @@ func (s *Server) ConnectionString() string {
 	if s.endpoint == "" {
 		return ""
 	}
-	key := s.key(defaultKeyName)
-	if key == nil {
-		key = &Key{Name: defaultKeyName, Value: defaultKey}
-		if len(s.options.Keys) > 0 {
-			key = &s.options.Keys[0]
+	key := s.announced()
+	path := ""
+	if key.Entity != "" {
+		path = ";EntityPath=" + key.Entity
+	}
+	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true%s",
+		s.endpoint, key.Name, key.Value, path)
+}
+
+// announced is the key of the connection string.
+func (s *Server) announced() Key {
+	if k := s.key(defaultKeyName); k != nil {
+		return *k
+	}
+	for _, k := range s.options.Keys {
+		if k.Entity == "" {
+			return k
 		}
 	}
-	return fmt.Sprintf("Endpoint=sb://%s;SharedAccessKeyName=%s;SharedAccessKey=%s;UseDevelopmentEmulator=true",
-		s.endpoint, key.Name, key.Value)
+	if len(s.options.Keys) > 0 {
+		return s.options.Keys[0]
+	}
+	return Key{Name: defaultKeyName, Value: defaultKey}
 }
 
 // dialable turns the address of a listener into one that can be dialled from

@@ -2,17 +2,9 @@ package broker
 
 import "github.com/muster-mfa/muster/local/broker/internal/wire"
 
-// Bounds of the deliveries that are not complete yet, in bytes. One of the largest
-// size fits into each of them.
-const (
-	// maxIncomplete is for those of one connection.
-	maxIncomplete = 256 << 20
-	// maxLarge is for those of all connections, the first commonSize bytes of each
-	// left out: large messages may have to wait for each other, and the others wait
-	// for nobody.
-	maxLarge   = 1 << 30
-	commonSize = defaultMaxMessageSize
-)
+// maxIncomplete bounds the deliveries to one connection that are not complete yet, in
+// bytes. Two of the largest size fit in.
+const maxIncomplete = 256 << 20
 
 // partial is a delivery of which some transfers have come.
 type partial struct {
@@ -20,21 +12,16 @@ type partial struct {
 	format  uint32
 	settled bool
 	payload []byte
-	charged int // bytes of payload that the connection and the server have counted
+	charged int // bytes of payload that the connection has counted
 }
 
 // keep holds a delivery until its next transfer, if there is room.
 func (l *incoming) keep(p *partial) *wire.Error {
 	c := l.link.session.conn
-	before, after := p.charged, len(p.payload)
-	l.partial, p.charged = p, after
-	c.incomplete += after - before
-	large := c.server.large.Add(int64(max(after, commonSize) - max(before, commonSize)))
-	switch {
-	case c.incomplete > maxIncomplete:
+	c.incomplete += len(p.payload) - p.charged
+	l.partial, p.charged = p, len(p.payload)
+	if c.incomplete > maxIncomplete {
 		return refuse(wire.CondResourceLimitExceeded, "A connection has at most %d bytes of incomplete messages.", maxIncomplete)
-	case large > maxLarge && after > commonSize:
-		return refuse(condServerBusy, "There are too many large messages on their way in. Please wait 2 seconds and try again.")
 	}
 	return nil
 }
@@ -42,9 +29,7 @@ func (l *incoming) keep(p *partial) *wire.Error {
 // forget lets go of a delivery that is complete, or will not be.
 func (l *incoming) forget() {
 	if p := l.partial; p != nil {
-		c := l.link.session.conn
-		c.incomplete -= p.charged
-		c.server.large.Add(int64(commonSize - max(p.charged, commonSize)))
+		l.link.session.conn.incomplete -= p.charged
 		l.partial = nil
 	}
 }

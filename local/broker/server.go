@@ -7,7 +7,6 @@ import (
 	"net"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -28,7 +27,6 @@ type Server struct {
 	store   *store.Store // nil without Options.Data
 	stored  sync.Once    // closes it
 	started time.Time
-	large   atomic.Int64 // bytes of deliveries that are not complete; see maxLarge
 	// configuring tells that New carries the options out.
 	configuring bool
 

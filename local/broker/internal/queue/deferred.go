@@ -18,8 +18,8 @@ func (q *Queue) TakeDeferred(now time.Time, mode Mode, id string, sequences ...i
 	entries := make([]*entry, len(sequences))
 	asked := make(map[int64]bool, len(sequences))
 	for i, seq := range sequences {
-		e := q.index.at(seq)
-		if e == nil || e.seq != seq || e.state != stateDeferred || asked[seq] || holder != nil && e.session != holder.of {
+		e, there := q.index.get(seq)
+		if !there || e.state != stateDeferred || asked[seq] || holder != nil && e.session != holder.of {
 			return nil, ErrNotFound
 		}
 		entries[i], asked[seq] = e, true

@@ -17,8 +17,13 @@
 // old place, before everything that arrived later. Fresh messages need no
 // structure of their own: they are what the index holds from the cursor on,
 // since sequence numbers only grow. Returned ones wait in a heap that is no
-// larger than the number of messages that came back. So taking, settling and
-// renewing cost the same at five messages as at five million.
+// larger than the number of messages that came back. A session has an index and a
+// heap of its own, and sessions are listed by trees that find the n-th.
+//
+// So no operation searches what it is not about: each costs the logarithm of how
+// many messages, or sessions, there are, and what it returns. Where many are due at
+// the same instant, every operation does a part of that and Expire the rest. What is
+// kept of a message without its payload is some 120 bytes (BenchmarkDepth).
 //
 // # Concurrency
 //

@@ -4,8 +4,8 @@ import "time"
 
 // Expire does what is due: scheduled messages join, locks end, and messages
 // outlive their time. It returns when it wants to be called again; false means
-// not before the next alarm. Other operations do the same work on their way, so that nothing is
-// ever seen late; Expire is for the time when nobody calls.
+// not before the next alarm. Other operations do the same work on their way; Expire is
+// for the time when nobody calls.
 func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 	q.enter(now)
 	q.alarm = q.deadline()
@@ -14,15 +14,20 @@ func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 	return next, !next.IsZero()
 }
 
+// slice bounds how many messages join or expire in one operation: where a million
+// are due at once, others get their turn in between. What is left is done by Expire,
+// which asks to be called again at once.
+const slice = 1000
+
 func (q *Queue) expire(now time.Time) {
-	q.activate(now)
+	q.activate(now, slice)
 	for q.ending.len() > 0 && !q.ending.min().until.After(now) {
 		q.fail(q.unhold(q.ending.min()), now)
 	}
 	for s := q.sessions.overdue(now); s != nil; s = q.sessions.overdue(now) {
 		q.endSession(s, now, true)
 	}
-	for q.expiring.len() > 0 && q.expiring.min().expired(now) {
+	for i := 0; i < slice && q.expiring.len() > 0 && q.expiring.min().expiresAt.over(now); i++ {
 		e := q.expiring.min()
 		q.withdraw(e)
 		q.drop(e, now)
@@ -52,28 +57,35 @@ func (q *Queue) withdraw(e *entry) {
 		q.returned.remove(e)
 	default:
 		q.fresh--
+		if e.seq == q.cursor { // as first has left it
+			q.cursor++
+		}
 	}
 }
 
 // DeleteBatch deletes at most limit active messages that joined the queue no later
-// than a time, the oldest first; with a session, of that one only. It returns how
-// many.
+// than a time, the oldest first; with a session, of that one only, and otherwise of
+// none that somebody holds. It returns how many.
 func (q *Queue) DeleteBatch(now time.Time, id *string, until time.Time, limit int) int {
 	q.enter(now)
 	defer q.leave()
-	var old []*entry
-	q.index.from(0, func(e *entry) bool {
-		active := e.state == stateFresh || e.state == stateWaiting
-		if active && !e.enqueuedAt.After(until) && (id == nil || e.session != nil && e.session.id == *id) {
-			old = append(old, e)
+	deleted := 0
+	for ; deleted < limit; deleted++ {
+		e := q.first()
+		switch {
+		case id != nil:
+			e = q.sessions.firstOf(*id)
+		case q.config.Sessions:
+			e = q.sessions.first()
 		}
-		return len(old) < limit
-	})
-	for _, e := range old {
+		// Messages join in the order of their numbers, so what follows is later.
+		if e == nil || e.enqueuedAt > instantOf(until) {
+			break
+		}
 		q.withdraw(e)
 		q.forgetEntry(e)
 	}
-	return len(old)
+	return deleted
 }
 
 // drop ends an entry that outlived its time and is in no place but the index.
@@ -84,10 +96,6 @@ func (q *Queue) drop(e *entry, now time.Time) {
 		return
 	}
 	q.forgetEntry(e)
-}
-
-func (e *entry) expired(now time.Time) bool {
-	return !e.expiresAt.IsZero() && !e.expiresAt.After(now)
 }
 
 // deadline returns when the next thing is due, zero when nothing is.
@@ -105,10 +113,10 @@ func (q *Queue) deadline() time.Time {
 		sooner(q.sessions.held.min().until)
 	}
 	if q.expiring.len() > 0 {
-		sooner(q.expiring.min().expiresAt)
+		sooner(q.expiring.min().expiresAt.time())
 	}
 	if q.later.len() > 0 {
-		sooner(q.later.min().item.EnqueueAt)
+		sooner(q.later.min().enqueuedAt.time())
 	}
 	return next
 }

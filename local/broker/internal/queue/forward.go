@@ -21,23 +21,18 @@ type Passed struct {
 // passing is a message that leaves when the mutex has been given back: where it
 // goes, another queue's is taken.
 type passing struct {
-	to      func(time.Time, Passed) error
-	message Passed
-	dead    bool // it was dead-lettered here
+	entry *entry // in no place any more
+	to    func(time.Time, Passed) error
+	dead  bool // it was dead-lettered here
 }
 
 // pass sends a message on. What is done here and where it arrives is one unit.
-func (q *Queue) pass(seq int64, item Item, dead bool) {
-	p := passing{to: q.config.Forward, dead: dead, message: Passed{
-		Sequence: seq, Payload: item.Payload, Overlay: item.Overlay, Hops: item.Hops + 1,
-	}}
+func (q *Queue) pass(e *entry, dead bool) {
+	to := q.config.Forward
 	if dead {
-		p.to = q.config.ForwardDead
+		to = q.config.ForwardDead
 	}
-	if p.message.Hops > maxHops {
-		p.to = func(time.Time, Passed) error { return tooManyHops }
-	}
-	q.passing = append(q.passing, p)
+	q.passing = append(q.passing, passing{e, to, dead})
 }
 
 // Refusal is why a message was not taken, as its dead letter tells it.
@@ -50,7 +45,11 @@ var tooManyHops = Refusal{ReasonHops, fmt.Sprintf(
 
 // handOn passes a message on, or puts it into the dead-letter queue.
 func (q *Queue) handOn(now time.Time, p passing) {
-	err := p.to(now, p.message)
+	e := p.entry
+	var err error = tooManyHops
+	if e.hops < maxHops {
+		err = p.to(now, Passed{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops) + 1, Sequence: e.seq})
+	}
 	if err == nil {
 		return
 	}
@@ -63,11 +62,11 @@ func (q *Queue) handOn(now time.Time, p passing) {
 
 // keep puts a message that could not be passed on into the dead-letter queue.
 func (q *Queue) keep(now time.Time, p passing, cause error) {
-	item := Item{Payload: p.message.Payload, Overlay: p.message.Overlay, Hops: p.message.Hops - 1}
 	if !p.dead {
 		refusal := Refusal{cause.Error(), cause.Error()}
 		errors.As(cause, &refusal)
-		item.Overlay = overlaid(item.Overlay, because(refusal.Reason, refusal.Description))
+		p.entry.overlay = overlaid(p.entry.overlay, because(refusal.Reason, refusal.Description))
+		p.entry.weight = int32(q.weigh(p.entry.overlay))
 	}
-	q.toDead(q.newEntry(p.message.Sequence, item, now), now)
+	q.toDead(p.entry, now)
 }

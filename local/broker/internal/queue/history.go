@@ -8,8 +8,14 @@ import "time"
 type history struct {
 	window time.Duration // 0: nothing is remembered
 	until  map[string]time.Time
-	order  []string // the oldest first
-	bytes  int64    // that all of them take
+	order  []remembered // the oldest first
+	bytes  int64        // that all of them take
+}
+
+// remembered is an id as it was seen once. It may have been seen again since.
+type remembered struct {
+	id    string
+	until time.Time
 }
 
 // repeats tells whether an id was seen within the window, and remembers it. The
@@ -18,7 +24,7 @@ func (h *history) repeats(id string, now time.Time) bool {
 	if h.window == 0 || id == "" {
 		return false
 	}
-	if _, seen := h.until[id]; seen {
+	if until, seen := h.until[id]; seen && until.After(now) {
 		return true
 	}
 	h.remember(id, now.Add(h.window))
@@ -27,15 +33,17 @@ func (h *history) repeats(id string, now time.Time) bool {
 
 // forget drops an id whose window is over, and returns it.
 func (h *history) forget(now time.Time) (id string, ok bool) {
-	if len(h.order) == 0 || h.until[h.order[0]].After(now) {
-		return "", false
+	for len(h.order) > 0 && !h.order[0].until.After(now) {
+		first := h.order[0]
+		h.order[0] = remembered{}
+		h.order = h.order[1:]
+		h.bytes -= idSize(first.id)
+		if h.until[first.id].Equal(first.until) {
+			delete(h.until, first.id)
+			return first.id, true
+		}
 	}
-	id = h.order[0]
-	h.order[0] = ""
-	h.order = h.order[1:]
-	delete(h.until, id)
-	h.bytes -= idSize(id)
-	return id, true
+	return "", false
 }
 
 func (h *history) remember(id string, until time.Time) {
@@ -43,7 +51,7 @@ func (h *history) remember(id string, until time.Time) {
 		h.until = make(map[string]time.Time)
 	}
 	h.until[id] = until
-	h.order = append(h.order, id)
+	h.order = append(h.order, remembered{id, until})
 	h.bytes += idSize(id)
 }
 

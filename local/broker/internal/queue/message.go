@@ -11,12 +11,14 @@ type state int8
 // A fresh message was never taken, a waiting one has its place in a heap of those
 // that can be: it was taken and came back, or it belongs to a session. A locked
 // one is held by a receiver, a deferred one waits to be asked for by its sequence
-// number. To the outside, the first two are both active.
+// number, and a scheduled one is yet to join the queue. To the outside, the first two
+// are both active.
 const (
 	stateFresh state = iota
 	stateWaiting
 	stateLocked
 	stateDeferred
+	stateScheduled
 )
 
 // Token names one lock on one message: the 16 bytes of an RFC 9562 version 4
@@ -97,41 +99,45 @@ type Delivery struct {
 	LockedUntil time.Time
 }
 
-// entry is a message in the index. Position fields are -1 while the entry is
-// not in the heap in question.
+// entry is a message of a queue. There may be millions, so it is kept small: the
+// order of its fields leaves no gaps.
 type entry struct {
 	seq        int64
-	state      state
-	deferred   bool // comes back as deferred
-	hops       int8
-	deliveries int32
-	inWaiting  int32 // in the heap of its session, or else in Queue.returned
-	inExpiring int32
-	enqueuedAt time.Time
-	expiresAt  time.Time
-	size       int    // of the payload
-	weight     int    // of the overlay
+	enqueuedAt instant // or when it joins, while it is scheduled
+	expiresAt  instant
 	payload    []byte // nil where the store has it
 	overlay    map[string]any
-	changed    bool // in a way that the store does not know yet
 	lock       *lock
 	session    *session // nil where there is none
+	size       int32    // of the payload
+	weight     int32    // of the overlay
+	deliveries int32
+	// Positions are -1 while the entry is not in the heap in question.
+	inWaiting  int32 // in the heap of its session, or in Queue.returned, or in Queue.later
+	inExpiring int32
+	state      state
+	hops       int8
+	deferred   bool // comes back as deferred
+	changed    bool // in a way that the store does not know yet
 }
 
-// newEntry makes an entry of an item, which is in no place.
-func (q *Queue) newEntry(seq int64, item Item, now time.Time) *entry {
+// newEntry makes an entry of an item that joins at a time. It is in no place.
+func (q *Queue) newEntry(seq int64, item Item, at time.Time) *entry {
 	return &entry{
 		seq:        seq,
+		enqueuedAt: instantOf(at),
+		payload:    item.Payload,
+		size:       int32(len(item.Payload)),
+		overlay:    item.Overlay,
+		weight:     int32(q.weigh(item.Overlay)),
+		hops:       int8(item.Hops),
 		inWaiting:  -1,
 		inExpiring: -1,
-		hops:       int8(item.Hops),
-		enqueuedAt: now,
-		size:       len(item.Payload),
-		payload:    item.Payload,
-		overlay:    item.Overlay,
-		weight:     q.weigh(item.Overlay),
 	}
 }
+
+// active tells whether the message can be received, or is being received.
+func (e *entry) active() bool { return !e.deferred && e.state != stateScheduled }
 
 // lock is what a receiver holds of an entry. In a session it ends with the lock
 // on the session.
@@ -146,11 +152,12 @@ type lock struct {
 func (q *Queue) message(e *entry) Message {
 	return Message{
 		Sequence:      e.seq,
-		EnqueuedAt:    e.enqueuedAt,
-		ExpiresAt:     e.expiresAt,
+		EnqueuedAt:    e.enqueuedAt.time(),
+		ExpiresAt:     e.expiresAt.time(),
 		DeliveryCount: int(e.deliveries),
 		Locked:        e.state == stateLocked,
 		Deferred:      e.deferred,
+		Scheduled:     e.state == stateScheduled,
 		Payload:       q.payload(e),
 		Overlay:       e.overlay,
 	}

@@ -106,17 +106,17 @@ type Queue struct {
 	mu       sync.Mutex
 	changes  []Change // noted, and not saved yet
 	lastSeq  int64
-	index    index
-	cursor   int64 // every fresh entry has a sequence number >= cursor
+	index    tree[int64, *entry] // what has joined, by sequence number
+	cursor   int64               // every fresh entry has a sequence number >= cursor
 	fresh    int
 	returned heap[*entry] // by sequence number
 	expiring heap[*entry] // untaken entries with a time to live
 	locks    map[Token]*lock
 	ending   heap[*lock] // locks outside of sessions, by their end
 	deferred int
-	later    heap[*scheduled] // by the time at which they join the queue
-	planned  map[int64]*scheduled
-	volume   int64 // bytes of their payload
+	planned  tree[int64, *entry] // what is scheduled, by sequence number
+	later    heap[*entry]        // the same, by the time at which it joins the queue
+	volume   int64               // bytes of all of them
 	history  history
 	waiters  *list.List // of *Waiter
 	sessions sessions
@@ -147,19 +147,20 @@ func newQueue(config Config) *Queue {
 			place: func(e *entry) *int32 { return &e.inWaiting },
 		},
 		expiring: heap[*entry]{
-			less:  func(a, b *entry) bool { return a.expiresAt.Before(b.expiresAt) },
+			less:  func(a, b *entry) bool { return a.expiresAt < b.expiresAt },
 			place: func(e *entry) *int32 { return &e.inExpiring },
 		},
 		ending: heap[*lock]{
 			less:  func(a, b *lock) bool { return a.until.Before(b.until) },
 			place: func(l *lock) *int32 { return &l.inLocks },
 		},
-		later: heap[*scheduled]{
-			less:  (*scheduled).before,
-			place: func(s *scheduled) *int32 { return &s.inLater },
+		later: heap[*entry]{
+			less: func(a, b *entry) bool {
+				return a.enqueuedAt < b.enqueuedAt || a.enqueuedAt == b.enqueuedAt && a.seq < b.seq
+			},
+			place: func(e *entry) *int32 { return &e.inWaiting },
 		},
 		locks:    make(map[Token]*lock),
-		planned:  make(map[int64]*scheduled),
 		history:  history{window: config.DuplicateWindow},
 		waiters:  list.New(),
 		sessions: newSessions(),
@@ -223,9 +224,17 @@ func (q *Queue) identity(i Item) string {
 	return i.MessageID + "\x00" + i.PartitionKey
 }
 
+// forgotten is how many ids are forgotten at most for each that may be remembered:
+// more than one, so that a burst that is over goes by and by.
+const forgotten = 4
+
 // repeats tells whether a message id is a duplicate, and remembers it.
 func (q *Queue) repeats(id string, now time.Time) bool {
-	for old, ok := q.history.forget(now); ok; old, ok = q.history.forget(now) {
+	for range forgotten {
+		old, ok := q.history.forget(now)
+		if !ok {
+			break
+		}
 		q.note(Change{Kind: ChangeHistory, ID: old})
 	}
 	repeated := q.history.repeats(id, now)
@@ -235,29 +244,40 @@ func (q *Queue) repeats(id string, now time.Time) bool {
 	return repeated
 }
 
-// admit puts an item with a sequence number above all that the index holds into
-// its place.
+// admit takes an item in.
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
+	e := q.newEntry(seq, item, now)
 	if q.config.Forward != nil {
-		q.pass(seq, item, false)
+		q.pass(e, false)
 		return
 	}
-	e := q.newEntry(seq, item, now)
-	lives := item.TimeToLive
+	q.join(e, item.TimeToLive, item.Session)
+}
+
+// join puts an entry with a sequence number above all that the index holds into
+// its place.
+func (q *Queue) join(e *entry, lives time.Duration, id *string) {
 	if bound := q.config.TimeToLive; bound > 0 && (lives == 0 || lives > bound) {
 		lives = bound
 	}
+	e.expiresAt = 0
 	if lives > 0 {
-		e.expiresAt = now.Add(lives)
+		e.expiresAt = e.enqueuedAt.plus(lives)
 		q.expiring.push(e)
 	}
-	q.index.insert(e)
+	q.list(e)
 	if q.config.Sessions {
-		q.joinSession(e, *item.Session)
+		q.joinSession(e, *id)
 	} else {
 		q.fresh++
 	}
 	q.put(e)
+}
+
+// list puts an entry into the index.
+func (q *Queue) list(e *entry) {
+	q.index.insert(e.seq, e)
+	q.volume += e.bytes()
 }
 
 // Peek returns up to limit messages in order, locked, deferred and scheduled ones
@@ -265,17 +285,29 @@ func (q *Queue) admit(seq int64, item Item, now time.Time) {
 func (q *Queue) Peek(now time.Time, id *string, from int64, limit int) []Message {
 	q.enter(now)
 	defer q.leave()
-	var found []Message
-	if limit <= 0 {
-		return nil
-	}
-	q.index.from(max(from, 0), func(e *entry) bool {
-		if id == nil || e.session != nil && e.session.id == *id {
-			found = append(found, q.message(e))
+	trees := []*tree[int64, *entry]{&q.index, &q.planned}
+	if id != nil {
+		s := q.sessions.byID[*id]
+		if s == nil {
+			return nil
 		}
-		return len(found) < limit
-	})
-	return q.withScheduled(found, id, from, limit)
+		trees = []*tree[int64, *entry]{&s.all}
+	}
+	var found []Message
+	for len(found) < limit {
+		var next *entry
+		for _, t := range trees {
+			if _, e, ok := t.at(from); ok && (next == nil || e.seq < next.seq) {
+				next = e
+			}
+		}
+		if next == nil {
+			break
+		}
+		found = append(found, q.message(next))
+		from = next.seq + 1
+	}
+	return found
 }
 
 // Counts returns how many messages the queue holds.
@@ -332,7 +364,7 @@ func (q *Queue) empty() {
 	q.waiters, q.sessions = blank.waiters, blank.sessions
 }
 
-// enter starts an operation: it takes the mutex and does what is due. Where messages
+// enter starts an operation: it takes the mutex and does what is due, up to a bound. Where messages
 // may be passed on, all of it is one unit.
 func (q *Queue) enter(now time.Time) {
 	unit := q.lock()

@@ -1,54 +1,43 @@
 package queue
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
-// scheduled is a message that is yet to join the queue. It is in no index: when
-// its time has come it is appended as though it were sent at that instant, with
-// a sequence number of that instant (service-bus message-sequencing, "Scheduled
-// messages").
-type scheduled struct {
-	seq     int64
-	item    Item // without the payload where the store has it
-	size    int
-	inLater int32
-}
+// A scheduled message is in no index but that of its kind: when its time has come it
+// is appended as though it were sent at that instant, with a sequence number of that
+// instant (service-bus message-sequencing, "Scheduled messages").
 
-func (s *scheduled) before(o *scheduled) bool {
-	if !s.item.EnqueueAt.Equal(o.item.EnqueueAt) {
-		return s.item.EnqueueAt.Before(o.item.EnqueueAt)
-	}
-	return s.seq < o.seq
-}
-
+// schedule keeps an item for its time.
 func (q *Queue) schedule(seq int64, item Item) {
-	s := &scheduled{seq: seq, item: item, size: len(item.Payload), inLater: -1}
-	q.plan(s)
-	if q.store == nil {
-		return
+	e := q.newEntry(seq, item, item.EnqueueAt)
+	if item.TimeToLive > 0 {
+		e.expiresAt = e.enqueuedAt.plus(item.TimeToLive)
 	}
-	q.note(Change{Kind: ChangePut, Sequence: seq, Record: Record{
-		EnqueueAt: item.EnqueueAt, TimeToLive: item.TimeToLive, MessageID: item.MessageID, Session: item.Session, Overlay: item.Overlay,
-		Hops: item.Hops, Payload: item.Payload,
-	}})
-	s.item.Payload = nil
+	q.plan(e, item.Session)
+	q.put(e)
 }
 
-func (q *Queue) plan(s *scheduled) {
-	q.later.push(s)
-	q.planned[s.seq] = s
-	q.volume += int64(s.size)
+// plan puts an entry among those that are scheduled.
+func (q *Queue) plan(e *entry, id *string) {
+	e.state = stateScheduled
+	q.later.push(e)
+	q.planned.insert(e.seq, e)
+	q.volume += e.bytes()
+	if q.config.Sessions {
+		q.enlist(e, *id)
+	}
 }
 
-// itemOf returns a scheduled message with its payload.
-func (q *Queue) itemOf(s *scheduled) Item {
-	item := s.item
-	if item.Payload == nil && q.store != nil {
-		item.Payload = q.store.Load(false, s.seq)
+// unplan takes an entry out of those that are scheduled, and of its session, which it
+// returns the id of.
+func (q *Queue) unplan(e *entry) (id *string) {
+	q.later.remove(e)
+	q.planned.remove(e.seq)
+	q.volume -= e.bytes()
+	if e.session != nil {
+		id = &e.session.id
+		q.leaveSession(e)
 	}
-	return item
+	return id
 }
 
 // Cancel drops scheduled messages. The error is nil, or ErrNotFound if one of
@@ -57,55 +46,39 @@ func (q *Queue) Cancel(now time.Time, sequences ...int64) error {
 	q.enter(now)
 	defer q.leave()
 	for _, seq := range sequences {
-		if q.planned[seq] == nil {
+		if _, there := q.planned.get(seq); !there {
 			return ErrNotFound
 		}
 	}
 	for _, seq := range sequences {
-		if s := q.planned[seq]; s != nil { // a number may be named twice
-			q.unschedule(s)
+		if e, there := q.planned.get(seq); there { // a number may be named twice
+			q.unplan(e)
 			q.note(Change{Kind: ChangeDelete, Sequence: seq})
 		}
 	}
 	return nil
 }
 
-func (q *Queue) unschedule(s *scheduled) {
-	q.later.remove(s)
-	delete(q.planned, s.seq)
-	q.volume -= int64(s.size)
-}
-
-// activate appends the messages whose time has come. Each counts from its own
-// time, however late it is noticed.
-func (q *Queue) activate(now time.Time) {
-	for q.later.len() > 0 && !q.later.min().item.EnqueueAt.After(now) {
-		s := q.later.min()
-		item := q.itemOf(s)
-		q.unschedule(s)
-		q.note(Change{Kind: ChangeDelete, Sequence: s.seq})
+// activate appends messages whose time has come, at most limit of them. Each counts
+// from its own time, however late it is noticed.
+func (q *Queue) activate(now time.Time, limit int) {
+	for ; limit > 0 && q.later.len() > 0 && q.later.min().enqueuedAt.over(now); limit-- {
+		e := q.later.min()
+		e.payload = q.payload(e)
+		id := q.unplan(e)
+		q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 		if q.config.Forward != nil {
-			q.pass(s.seq, item, false)
+			q.pass(e, false)
 			continue
 		}
 		q.lastSeq++
 		q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
-		q.admit(q.lastSeq, item, item.EnqueueAt)
+		e.seq, e.state = q.lastSeq, stateFresh
+		lives := time.Duration(0)
+		if e.expiresAt != 0 {
+			lives = time.Duration(e.expiresAt - e.enqueuedAt)
+		}
+		q.join(e, lives, id)
 	}
 	q.save() // what has just joined may be taken or expire at once, and the store has it then
-}
-
-// withScheduled joins the scheduled messages from the sequence number on to a
-// page of the others.
-func (q *Queue) withScheduled(page []Message, id *string, from int64, limit int) []Message {
-	if q.later.len() == 0 {
-		return page
-	}
-	for _, s := range q.later.elems {
-		if s.seq >= from && (id == nil || q.config.Sessions && *s.item.Session == *id) {
-			page = append(page, Message{Sequence: s.seq, EnqueuedAt: s.item.EnqueueAt, Scheduled: true, Payload: q.itemOf(s).Payload, Overlay: s.item.Overlay})
-		}
-	}
-	slices.SortFunc(page, func(a, b Message) int { return int(a.Sequence - b.Sequence) })
-	return page[:min(limit, len(page))]
 }

@@ -2,28 +2,33 @@ package queue
 
 import (
 	"container/list"
+	"encoding/binary"
 	"slices"
-	"strings"
 	"time"
 )
 
 // session is what a queue knows of one session: its messages, its state, and who
 // holds it. It is there as long as it has any of these.
 type session struct {
-	id       string
-	waiting  heap[*entry] // the active messages, by sequence number
-	messages int          // all of them
-	holder   *Session     // nil while nobody holds it
-	state    []byte       // nil where there is none
-	changed  time.Time    // when the state was set
-	inIdle   int32
+	id      string
+	all     tree[int64, *entry] // its messages, scheduled ones too, by sequence number
+	waiting heap[*entry]        // those that can be taken, by sequence number
+	active  int                 // those that can, or are
+	holder  *Session            // nil while nobody holds it
+	state   []byte              // nil where there is none
+	changed time.Time           // when the state was set
+	listed  bool                // in sessions.listed
+	inIdle  int32
 }
 
 // sessions are the sessions of a queue.
 type sessions struct {
-	byID  map[string]*session
-	ready int // active messages in all of them
-	// idle are those with active messages that nobody holds, by the sequence
+	byID map[string]*session
+	// listed are those that have active messages or a state, by their ids, and stated
+	// those that have a state, by the time when it was set.
+	listed, stated tree[string, *session]
+	ready          int // messages that can be taken, in all of them
+	// idle are those with messages to be taken that nobody holds, by the sequence
 	// number of the first: whoever takes any session gets the one whose message
 	// has waited longest.
 	idle      heap[*session]
@@ -63,11 +68,27 @@ func (x *sessions) get(id string) *session {
 	return s
 }
 
-// set gives a session a state, nil for none.
-func (x *sessions) set(s *session, state []byte, now time.Time) {
-	x.bytes -= s.bytes()
-	s.state, s.changed = state, now
-	x.bytes += s.bytes()
+// first returns the first message of the session that is accepted next, nil for none.
+func (x *sessions) first() *entry {
+	if x.idle.len() == 0 {
+		return nil
+	}
+	return x.idle.min().first()
+}
+
+// firstOf returns the first message of a session, nil for none.
+func (x *sessions) firstOf(id string) *entry {
+	if s := x.byID[id]; s != nil {
+		return s.first()
+	}
+	return nil
+}
+
+func (s *session) first() *entry {
+	if s.waiting.len() == 0 {
+		return nil
+	}
+	return s.waiting.min()
 }
 
 // bytes is how much of the queue's size the state of a session is.
@@ -94,10 +115,9 @@ func (x *sessions) overdue(now time.Time) *Session {
 	return x.held.min()
 }
 
-// push makes an entry of a session active.
+// push gives an entry of a session a place among those that can be taken.
 func (x *sessions) push(e *entry) {
 	s := e.session
-	x.idle.remove(s) // its place is by its first message
 	s.waiting.push(e)
 	x.ready++
 	x.settle(s)
@@ -114,33 +134,74 @@ func (x *sessions) call(h *Session) {
 	}
 }
 
-// remove takes an active entry out of where it waits.
+// remove takes an entry that can be taken out of where it waits.
 func (x *sessions) remove(e *entry) {
 	s := e.session
-	x.idle.remove(s)
+	if s.waiting.len() == 1 {
+		x.idle.remove(s) // while it still has the message that says where it is
+	}
 	s.waiting.remove(e)
 	x.ready--
 	x.settle(s)
 }
 
-// settle puts a session, which is not in idle, where it belongs, and forgets one
-// of which there is nothing left.
+// settle puts a session where it belongs now, and forgets one of which there is
+// nothing left.
 func (x *sessions) settle(s *session) {
+	idle := s.holder == nil && s.waiting.len() > 0
 	switch {
-	case s.holder != nil:
-	case s.waiting.len() > 0:
+	case !idle:
+		x.idle.remove(s)
+	case s.inIdle < 0:
 		x.idle.push(s)
-	case s.messages == 0 && s.state == nil:
+	default:
+		x.idle.moved(s)
+	}
+	if list := s.active > 0 || s.state != nil; list != s.listed {
+		if s.listed = list; list {
+			x.listed.insert(s.id, s)
+		} else {
+			x.listed.remove(s.id)
+		}
+	}
+	if s.holder == nil && s.all.len() == 0 && s.state == nil {
 		delete(x.byID, s.id)
 	}
 }
 
+// setState gives a session a state, or takes it away.
+func (x *sessions) setState(s *session, state []byte, at time.Time) {
+	if s.state != nil {
+		x.stated.remove(statedKey(s.changed, s.id))
+	}
+	x.bytes -= s.bytes()
+	s.state, s.changed = state, at
+	x.bytes += s.bytes()
+	if state != nil {
+		x.stated.insert(statedKey(at, s.id), s)
+	}
+	x.settle(s)
+}
+
+// statedKey orders sessions by a time, and then by their ids.
+func statedKey(at time.Time, id string) string {
+	return string(binary.BigEndian.AppendUint64(nil, uint64(instantOf(at)))) + id
+}
+
 // joinSession gives an entry, which is in the index only, to its session.
 func (q *Queue) joinSession(e *entry, id string) {
-	e.session = q.sessions.get(id)
-	e.session.messages++
+	q.enlist(e, id)
 	e.state = stateWaiting
 	q.sessions.push(e)
+}
+
+// enlist makes an entry that has no place yet one of a session's.
+func (q *Queue) enlist(e *entry, id string) {
+	e.session = q.sessions.get(id)
+	e.session.all.insert(e.seq, e)
+	if e.active() {
+		e.session.active++
+	}
 }
 
 // leaveSession takes an entry that is in no place any more from its session.
@@ -150,8 +211,10 @@ func (q *Queue) leaveSession(e *entry) {
 		return
 	}
 	e.session = nil
-	s.messages--
-	q.sessions.idle.remove(s)
+	s.all.remove(e.seq)
+	if e.active() {
+		s.active--
+	}
 	q.sessions.settle(s)
 }
 
@@ -213,7 +276,7 @@ func (q *Queue) AcceptNext(now time.Time, w *Waiter, lost func()) (*Session, tim
 	q.enter(now)
 	defer q.leave()
 	q.forget(w)
-	if q.sessions.idle.len() == 0 || !q.safe(q.sessions.idle.min().waiting.min()) {
+	if q.sessions.idle.len() == 0 || !q.safe(q.sessions.first()) {
 		w.stand(q.sessions.accepting)
 		return nil, time.Time{}
 	}
@@ -239,14 +302,13 @@ func (q *Queue) TakeFrom(now time.Time, s *Session, mode Mode, w *Waiter) (Deliv
 	if s.of.holder != s {
 		return Delivery{}, false, ErrSessionLost
 	}
-	if s.of.waiting.len() == 0 || !q.safe(s.of.waiting.min()) {
+	e := q.next(now, func() *entry { return s.of.first() })
+	if e == nil {
 		s.waiter = w
-		q.sessions.call(s)
+		q.sessions.call(s) // there may be more, behind what had expired
 		return Delivery{}, false, nil
 	}
 	s.waiter = nil
-	e := s.of.waiting.min()
-	q.withdraw(e)
 	return q.hand(e, mode, s, now), true, nil
 }
 
@@ -278,7 +340,6 @@ func (q *Queue) endSession(s *Session, now time.Time, lost bool) {
 		locks = append(locks, l)
 	}
 	slices.SortFunc(locks, func(a, b *lock) int { return int(a.entry.seq - b.entry.seq) })
-	s.of.messages++ // so that it is not forgotten on the way
 	for _, l := range locks {
 		if e := q.unhold(l); lost {
 			q.fail(e, now)
@@ -286,8 +347,6 @@ func (q *Queue) endSession(s *Session, now time.Time, lost bool) {
 			q.giveBack(e, now)
 		}
 	}
-	s.of.messages--
-	q.sessions.idle.remove(s.of)
 	q.sessions.settle(s.of)
 	if lost {
 		s.lost()
@@ -329,24 +388,25 @@ func (q *Queue) SetSessionState(now time.Time, id string, state []byte) error {
 	if h == nil || q.ended {
 		return ErrSessionLost
 	}
-	q.sessions.set(h.of, slices.Clone(state), now)
+	q.sessions.setState(h.of, slices.Clone(state), now)
 	q.note(Change{Kind: ChangeSession, ID: id, State: h.of.state, Time: now})
 	return nil
 }
 
-// Sessions lists the ids of sessions, sorted, from the skip-th on and at most
-// limit of them: those with active messages or a state or, where since is set,
-// those whose state was set after it.
+// Sessions lists the ids of sessions, from the skip-th on and at most limit of them:
+// those that have active messages, held by a receiver or not, or a state, by their ids;
+// or, where since is set, those whose state was set after it, by that time.
 func (q *Queue) Sessions(now time.Time, since time.Time, skip, limit int) []string {
 	q.enter(now)
 	defer q.leave()
-	var ids []string
-	for id, s := range q.sessions.byID {
-		if since.IsZero() && (s.waiting.len() > 0 || s.state != nil) || !since.IsZero() && s.state != nil && s.changed.After(since) {
-			ids = append(ids, id)
-		}
+	from := &q.sessions.listed
+	if !since.IsZero() {
+		from = &q.sessions.stated
+		skip += from.before(statedKey(since.Add(1), ""))
 	}
-	slices.SortFunc(ids, strings.Compare)
-	ids = ids[min(skip, len(ids)):]
-	return ids[:min(limit, len(ids))]
+	var ids []string
+	for _, s := range from.page(skip, limit) {
+		ids = append(ids, s.id)
+	}
+	return ids
 }

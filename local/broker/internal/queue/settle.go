@@ -28,7 +28,11 @@ func (q *Queue) Release(now time.Time, t Token) error {
 // ErrProperties.
 func (q *Queue) Defer(now time.Time, t Token, properties map[string]any) error {
 	return q.settle(now, t, properties, func(e *entry) {
-		e.deferred, e.changed = true, true
+		if s := e.session; s != nil && !e.deferred {
+			s.active--
+			q.sessions.settle(s)
+		}
+		e.deferred = true
 		q.fail(e, now)
 	})
 }
@@ -92,12 +96,12 @@ func (q *Queue) Renew(now time.Time, t Token) (time.Time, error) {
 // buries it if that was its last. A dead-letter queue neither counts nor buries: a
 // dead letter keeps the count that it came with.
 func (q *Queue) fail(e *entry, now time.Time) {
+	e.changed = true
 	if q.dead == nil {
 		q.giveBack(e, now)
 		return
 	}
 	e.deliveries++
-	e.changed = true
 	if int(e.deliveries) >= q.config.MaxDeliveryCount {
 		q.lay(e, because(ReasonMaxDeliveryCount, fmt.Sprintf(
 			"Message could not be consumed after %d delivery attempts.", q.config.MaxDeliveryCount)))
@@ -116,7 +120,7 @@ func because(reason, description string) map[string]any {
 // time to live is over. A deferred one is deferred again: those outlive their
 // time.
 func (q *Queue) giveBack(e *entry, now time.Time) {
-	if !e.deferred && q.expires(e) && e.expired(now) {
+	if !e.deferred && q.expires(e) && e.expiresAt.over(now) {
 		q.drop(e, now)
 		return
 	}
@@ -142,7 +146,7 @@ func (q *Queue) giveBack(e *entry, now time.Time) {
 
 // expires tells whether an entry has an end that counts: that of a dead letter is
 // only told to receivers.
-func (q *Queue) expires(e *entry) bool { return q.dead != nil && !e.expiresAt.IsZero() }
+func (q *Queue) expires(e *entry) bool { return q.dead != nil && e.expiresAt != 0 }
 
 // Bury puts a message that another queue passes on, and that never joined this one,
 // into its dead-letter queue. It is called as Arrive is.
@@ -170,7 +174,7 @@ func (q *Queue) bury(e *entry, now time.Time) {
 func (q *Queue) inter(e *entry, now time.Time) {
 	e.deferred = false
 	if q.config.ForwardDead != nil {
-		q.pass(e.seq, Item{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops)}, true)
+		q.pass(e, true)
 		return
 	}
 	q.toDead(e, now)
@@ -180,7 +184,7 @@ func (q *Queue) inter(e *entry, now time.Time) {
 func (q *Queue) toDead(e *entry, now time.Time) {
 	q.dead.enter(now)
 	defer q.dead.leave()
-	q.dead.index.insert(e)
+	q.dead.list(e)
 	q.dead.put(e)
 	e.changed = false
 	q.dead.giveBack(e, now)

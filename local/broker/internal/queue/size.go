@@ -6,7 +6,7 @@ package queue
 func (q *Queue) Size() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	size := q.index.bytes + q.volume + q.sessions.bytes
+	size := q.volume + q.sessions.bytes
 	if q.dead != nil {
 		size += q.dead.Size()
 	}
@@ -35,8 +35,8 @@ func (q *Queue) lay(e *entry, properties map[string]any) {
 	}
 	before := e.bytes()
 	e.overlay, e.changed = overlaid(e.overlay, properties), true
-	e.weight = q.weigh(e.overlay)
-	q.index.bytes += e.bytes() - before
+	e.weight = int32(q.weigh(e.overlay))
+	q.volume += e.bytes() - before
 }
 
 // bears tells whether a message may have these properties besides those it has.

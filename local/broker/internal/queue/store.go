@@ -58,11 +58,8 @@ type Record struct {
 	Session    *string
 	Overlay    map[string]any
 	Payload    []byte
-	// EnqueueAt is when a scheduled message joins the queue; zero for one that has
-	// joined. TimeToLive and MessageID are kept for those only.
-	EnqueueAt  time.Time
-	TimeToLive time.Duration
-	MessageID  string
+	// Scheduled is a message that joins the queue at EnqueuedAt.
+	Scheduled bool
 }
 
 // note records a change where there is a store.
@@ -101,8 +98,8 @@ func (q *Queue) settled() {
 // record is what is kept of an entry, the payload left out.
 func (e *entry) record() Record {
 	r := Record{
-		EnqueuedAt: e.enqueuedAt, ExpiresAt: e.expiresAt, Deliveries: int(e.deliveries), Deferred: e.deferred,
-		Hops: int(e.hops), Overlay: e.overlay,
+		EnqueuedAt: e.enqueuedAt.time(), ExpiresAt: e.expiresAt.time(), Deliveries: int(e.deliveries), Deferred: e.deferred,
+		Scheduled: e.state == stateScheduled, Hops: int(e.hops), Overlay: e.overlay,
 	}
 	if e.session != nil {
 		r.Session = &e.session.id
@@ -170,7 +167,7 @@ func (q *Queue) Restore(now time.Time, saved Saved) error {
 	defer q.dead.leave()
 	q.lastSeq = saved.Last
 	for _, s := range saved.Sessions {
-		q.sessions.set(q.sessions.get(s.ID), s.State, s.Changed)
+		q.sessions.setState(q.sessions.get(s.ID), s.State, s.Changed)
 	}
 	for _, id := range saved.History {
 		q.history.remember(id.ID, id.Until)
@@ -181,15 +178,9 @@ func (q *Queue) Restore(now time.Time, saved Saved) error {
 			return fmt.Errorf("restore messages: %w", err)
 		}
 		q.lastSeq = max(q.lastSeq, m.Sequence)
-		switch {
-		case m.Dead:
+		if m.Dead {
 			q.dead.restore(m)
-		case !m.Record.EnqueueAt.IsZero():
-			r := m.Record
-			q.plan(&scheduled{seq: m.Sequence, inLater: -1, size: m.Size, item: Item{
-				EnqueueAt: r.EnqueueAt, TimeToLive: r.TimeToLive, MessageID: r.MessageID, Session: r.Session, Overlay: r.Overlay, Hops: r.Hops,
-			}})
-		default:
+		} else {
 			q.restore(m)
 		}
 	}
@@ -198,15 +189,15 @@ func (q *Queue) Restore(now time.Time, saved Saved) error {
 
 func (q *Queue) restore(m SavedMessage) {
 	r := m.Record
-	e := &entry{
-		seq: m.Sequence, inWaiting: -1, inExpiring: -1, hops: int8(r.Hops), deliveries: int32(r.Deliveries), deferred: r.Deferred,
-		enqueuedAt: r.EnqueuedAt, expiresAt: r.ExpiresAt, overlay: r.Overlay, size: m.Size,
-		weight: q.weigh(r.Overlay),
+	e := q.newEntry(m.Sequence, Item{Overlay: r.Overlay, Hops: r.Hops}, r.EnqueuedAt)
+	e.size, e.expiresAt, e.deliveries, e.deferred = int32(m.Size), instantOf(r.ExpiresAt), int32(r.Deliveries), r.Deferred
+	if r.Scheduled {
+		q.plan(e, r.Session)
+		return
 	}
-	q.index.insert(e)
+	q.list(e)
 	if q.config.Sessions && r.Session != nil {
-		e.session = q.sessions.get(*r.Session)
-		e.session.messages++
+		q.enlist(e, *r.Session)
 	}
 	switch {
 	case e.deferred:

@@ -18,7 +18,7 @@ func testWhatIsKept(t *testing.T, kept keeper) {
 	session := ""
 	kept.Append([]queue.Change{
 		{Kind: queue.ChangePut, Sequence: 1, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Session: &session, Hops: 2, Payload: []byte("one")}},
-		{Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id", Payload: []byte("two")}},
+		{Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{Scheduled: true, EnqueuedAt: start.Add(time.Minute), ExpiresAt: start.Add(time.Hour), Payload: []byte("two")}},
 		{Kind: queue.ChangePut, Sequence: 3, Record: queue.Record{EnqueuedAt: start, Payload: []byte("gone")}},
 		{Kind: queue.ChangePut, Sequence: 3, Dead: true, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}, Payload: []byte("dead")}},
 		{Kind: queue.ChangeDelete, Sequence: 3},
@@ -40,7 +40,7 @@ func testWhatIsKept(t *testing.T, kept keeper) {
 	}
 	messages := []queue.SavedMessage{
 		{Sequence: 1, Size: 3, Record: queue.Record{EnqueuedAt: start, ExpiresAt: start.Add(time.Hour), Deliveries: 4, Deferred: true, Hops: 2, Session: &session, Overlay: map[string]any{}}},
-		{Sequence: 2, Size: 3, Record: queue.Record{EnqueueAt: start.Add(time.Minute), TimeToLive: time.Hour, MessageID: "id"}},
+		{Sequence: 2, Size: 3, Record: queue.Record{Scheduled: true, EnqueuedAt: start.Add(time.Minute), ExpiresAt: start.Add(time.Hour)}},
 		{Dead: true, Sequence: 3, Size: 4, Record: queue.Record{EnqueuedAt: start, Deliveries: 3, Overlay: map[string]any{"why": "bad", "n": int32(7)}}},
 	}
 	for range 2 { // the second time, what was over is not there any more

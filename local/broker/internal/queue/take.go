@@ -19,7 +19,7 @@ func (q *Queue) Take(now time.Time, mode Mode, w *Waiter) (Delivery, bool) {
 	q.enter(now)
 	defer q.leave()
 	q.forget(w)
-	e := q.next()
+	e := q.next(now, q.first)
 	if e == nil {
 		w.stand(q.waiters)
 		return Delivery{}, false
@@ -44,36 +44,43 @@ func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
 
 // forgetEntry ends an entry that is in no place but the index.
 func (q *Queue) forgetEntry(e *entry) {
-	q.index.remove(e)
+	q.index.remove(e.seq)
+	q.volume -= e.bytes()
 	q.leaveSession(e)
 	q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 }
 
-// first returns the first active entry, nil when there is none. Returned entries
-// come first: each of them was handed out before, so it is older than everything
-// from the cursor on.
+// first returns the entry that is to be taken first, nil for none, outside of
+// sessions. Returned entries come first: each of them was handed out before, so it is
+// older than everything from the cursor on.
 func (q *Queue) first() *entry {
 	switch {
 	case q.returned.len() > 0:
 		return q.returned.min()
 	case q.fresh > 0:
-		return q.index.at(q.cursor)
+		_, e, _ := q.index.at(q.cursor)
+		q.cursor = e.seq
+		return e
 	}
 	return nil
 }
 
-// next removes the first active entry from where it waits and returns it; nil when
-// there is none, or none that is safe yet.
-func (q *Queue) next() *entry {
-	e := q.first()
-	if e == nil || !q.safe(e) {
-		return nil
+// next takes what is first from where it waits and returns it; nil when there is
+// none, or none that is safe yet. Of those that have outlived their time and are still
+// there it drops some on the way. When they are too many it finds nothing: Expire will
+// be called, and whoever waits is woken.
+func (q *Queue) next(now time.Time, first func() *entry) *entry {
+	for range slice {
+		e := first()
+		if e == nil || !q.safe(e) {
+			return nil
+		}
+		if q.withdraw(e); !q.expires(e) || !e.expiresAt.over(now) {
+			return e
+		}
+		q.drop(e, now)
 	}
-	if e.state == stateFresh {
-		q.cursor = e.seq + 1
-	}
-	q.withdraw(e)
-	return e
+	return nil
 }
 
 // hold locks an entry that is in no place but the index, in a session or, where

@@ -48,7 +48,7 @@ func (q *Queue) wake() {
 		wakeFirst(q.waiters, q.fresh+q.returned.len())
 	}
 	x := &q.sessions
-	if x.idle.len() > 0 && x.accepting.Len() > 0 && q.safe(x.idle.min().waiting.min()) {
+	if x.idle.len() > 0 && x.accepting.Len() > 0 && q.safe(x.first()) {
 		wakeFirst(x.accepting, x.idle.len())
 	}
 	if len(x.called) > 0 {

@@ -13,13 +13,13 @@ import (
 // A message is kept as a version, a fixed part, and what varies in length, each
 // behind its length; the payload is the rest.
 //
-//	version 1 | flags 1 | hops 1 | deliveries 4 | enqueued 8 | expires 8 | joins 8 | lives 8
-//	session | message id | overlay (an AMQP map) | payload
+//	version 1 | flags 1 | hops 1 | deliveries 4 | enqueued 8 | expires 8
+//	session | overlay (an AMQP map) | payload
 //
 // Times are nanoseconds since 1970, 0 for none.
 const (
-	recordVersion = 1
-	fixedSize     = 39
+	recordVersion = 2
+	fixedSize     = 23
 )
 
 // What a record has.
@@ -27,6 +27,7 @@ const (
 	flagDeferred = 1 << iota
 	flagSession
 	flagOverlay
+	flagScheduled
 )
 
 var errRecord = errors.New("a record is damaged")
@@ -52,6 +53,9 @@ func appendRecord(b []byte, r queue.Record) ([]byte, error) {
 	if r.Deferred {
 		flags |= flagDeferred
 	}
+	if r.Scheduled {
+		flags |= flagScheduled
+	}
 	if r.Session != nil {
 		flags |= flagSession
 		session = *r.Session
@@ -72,9 +76,7 @@ func appendRecord(b []byte, r queue.Record) ([]byte, error) {
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Deliveries))
 	b = appendTime(b, r.EnqueuedAt)
 	b = appendTime(b, r.ExpiresAt)
-	b = appendTime(b, r.EnqueueAt)
-	b = binary.BigEndian.AppendUint64(b, uint64(r.TimeToLive))
-	for _, part := range [][]byte{[]byte(session), []byte(r.MessageID), overlay} {
+	for _, part := range [][]byte{[]byte(session), overlay} {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
 	}
@@ -93,10 +95,9 @@ func readRecord(b []byte) (queue.Record, error) {
 		Deliveries: int(binary.BigEndian.Uint32(b[3:])),
 		EnqueuedAt: readTime(b[7:]),
 		ExpiresAt:  readTime(b[15:]),
-		EnqueueAt:  readTime(b[23:]),
-		TimeToLive: time.Duration(binary.BigEndian.Uint64(b[31:])),
+		Scheduled:  flags&flagScheduled != 0,
 	}
-	var parts [3][]byte
+	var parts [2][]byte
 	rest := b[fixedSize:]
 	for i := range parts {
 		n, size := binary.Uvarint(rest)
@@ -109,9 +110,8 @@ func readRecord(b []byte) (queue.Record, error) {
 		session := string(parts[0])
 		r.Session = &session
 	}
-	r.MessageID = string(parts[1])
 	if flags&flagOverlay != 0 {
-		v, _, err := wire.DecodeValue(parts[2])
+		v, _, err := wire.DecodeValue(parts[1])
 		m, ok := v.(wire.Map)
 		if err != nil || !ok {
 			return queue.Record{}, errRecord

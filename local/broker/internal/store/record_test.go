@@ -15,7 +15,7 @@ func FuzzRecord(f *testing.F) {
 	for _, r := range []queue.Record{
 		{},
 		{EnqueuedAt: time.Unix(1, 2), ExpiresAt: time.Unix(3, 4), Deliveries: 5, Deferred: true, Hops: 6, Session: &session, Payload: []byte("p")},
-		{EnqueueAt: time.Unix(7, 0), TimeToLive: time.Hour, MessageID: "id", Overlay: map[string]any{"a": "b", "n": int64(1)}},
+		{Scheduled: true, EnqueuedAt: time.Unix(7, 0), Overlay: map[string]any{"a": "b", "n": int64(1)}},
 	} {
 		b, err := appendRecord(nil, r)
 		if err != nil {

@@ -108,6 +108,8 @@ func (l *link) checkTarget(a *wire.Attach) *wire.Error {
 	switch {
 	case a.Coordinator != nil:
 		return notBuilt("transactions")
+	case a.Target != nil && a.Target.Dynamic:
+		return notBuilt("a dynamic target")
 	case a.Target == nil || a.Target.Address == "":
 		return refuse(wire.CondInvalidField, "a link needs a target address")
 	}
@@ -156,6 +158,9 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 }
 
 func (l *link) checkSource(a *wire.Attach) *wire.Error {
+	if a.Source != nil && a.Source.Dynamic {
+		return notBuilt("a dynamic source")
+	}
 	if a.Source == nil || a.Source.Address == "" {
 		return refuse(wire.CondInvalidField, "a link needs a source address")
 	}

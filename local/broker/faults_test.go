@@ -109,7 +109,7 @@ func TestOpenIsChecked(t *testing.T) {
 	for name, open := range map[string]wire.Performative{
 		"no open":           &wire.Begin{},
 		"tiny frames":       &wire.Open{ContainerID: "p", MaxFrameSize: wire.Some[uint32](511)},
-		"tiny idle timeout": &wire.Open{ContainerID: "p", IdleTimeout: wire.Some[uint32](999)},
+		"tiny idle timeout": &wire.Open{ContainerID: "p", IdleTimeout: wire.Some[uint32](99)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := dialPeer(t, s)
@@ -153,6 +153,8 @@ func TestAttachRefusals(t *testing.T) {
 		{"send to dead letters", openPeer, to("q/$deadletterqueue"), wire.CondNotAllowed},
 		{"transaction", openPeer, &wire.Attach{Name: "l", Role: wire.RoleSender, Coordinator: &wire.Coordinator{}}, wire.CondNotAllowed},
 		{"session", openPeer, session, wire.CondNotAllowed},
+		{"dynamic target", openPeer, &wire.Attach{Name: "l", Role: wire.RoleSender, Target: &wire.Target{Dynamic: true}}, wire.CondNotAllowed},
+		{"dynamic source", openPeer, &wire.Attach{Name: "l", Role: wire.RoleReceiver, Source: &wire.Source{Dynamic: true}}, wire.CondNotAllowed},
 		{"no target", openPeer, &wire.Attach{Name: "l", Role: wire.RoleSender}, wire.CondInvalidField},
 		{"no source", openPeer, &wire.Attach{Name: "l", Role: wire.RoleReceiver}, wire.CondInvalidField},
 	}
@@ -228,6 +230,8 @@ func TestTransferFaults(t *testing.T) {
 	large := text(strings.Repeat("x", 600))
 	more := delivery(0, 0)
 	more.More = true
+	transactional := delivery(0, 0)
+	transactional.State, transactional.Settled = wire.Described{Descriptor: uint64(0x34), Value: wire.List{[]byte("txn")}}, true
 	unknownFormat := delivery(0, 0)
 	unknownFormat.MessageFormat, unknownFormat.Settled = wire.Some[uint32](77), true
 	tests := []struct {
@@ -240,6 +244,7 @@ func TestTransferFaults(t *testing.T) {
 		{"no delivery tag", []*wire.Transfer{{DeliveryID: wire.Some[uint32](0)}}, text("x"), wire.CondInvalidField},
 		{"another delivery in between", []*wire.Transfer{more, delivery(0, 1)}, text("x"), wire.CondNotAllowed},
 		{"too large", []*wire.Transfer{more, {More: true}}, large, wire.CondMessageSizeExceeded},
+		{"in a transaction", []*wire.Transfer{transactional}, text("x"), wire.CondNotAllowed},
 		{"settled but refused", []*wire.Transfer{unknownFormat}, text("x"), wire.CondNotAllowed},
 	}
 	for _, tt := range tests {

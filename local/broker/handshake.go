@@ -23,7 +23,7 @@ const (
 	// gives up after 60 s of silence, whatever it announces.
 	keepAlive = 25 * time.Second
 	// shortestIdle is the shortest idle time-out of a peer that we serve.
-	shortestIdle = time.Second
+	shortestIdle = 100 * time.Millisecond
 )
 
 // handshake exchanges protocol headers, runs SASL if the peer wants it, and

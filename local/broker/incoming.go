@@ -85,13 +85,19 @@ func (l *incoming) assemble(t *wire.Transfer, payload []byte) (*partial, *wire.E
 		return nil, fault
 	}
 	p.settled = p.settled || t.Settled
+	if _, other := t.State.(wire.Described); other {
+		p.transactional = true
+	}
 	return p, nil
 }
 
 // finish has a whole message accepted and tells the sender what became of it.
 // The sender of a settled message can be told only by losing its link.
 func (l *incoming) finish(p *partial) {
-	fault := l.accept(p.payload, p.format)
+	fault := notBuilt("transactions")
+	if !p.transactional {
+		fault = l.accept(p.payload, p.format)
+	}
 	switch {
 	case fault == nil && p.settled:
 	case fault == nil:

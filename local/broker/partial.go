@@ -8,11 +8,12 @@ const maxIncomplete = 256 << 20
 
 // partial is a delivery of which some transfers have come.
 type partial struct {
-	id      uint32
-	format  uint32
-	settled bool
-	payload []byte
-	charged int // bytes of payload that the connection has counted
+	id            uint32
+	format        uint32
+	settled       bool
+	transactional bool
+	payload       []byte
+	charged       int // bytes of payload that the connection has counted
 }
 
 // keep holds a delivery until its next transfer, if there is room.

@@ -35,6 +35,9 @@ const (
 	textToSubscription = "messages can't be sent to a subscription; send them to its topic"
 )
 
+// textTooMuch is for a request whose reply would be too large.
+const textTooMuch = "The messages are too large together. Ask for fewer of them at once."
+
 // textProperties is for a settlement that sets more properties than a message may
 // have.
 const textProperties = "The properties of the message would exceed the maximum size of the header."

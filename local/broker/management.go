@@ -15,6 +15,8 @@ const (
 	// message at least.
 	maxPeek      = 1000
 	maxPeekBytes = 1 << 20
+	// maxBareBytes bounds the messages of which a page without bodies is made.
+	maxBareBytes = 16 << 20
 )
 
 // management answers requests to the $management node of a queue.
@@ -93,6 +95,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusGone, description: textSessionLost, condition: condSessionLockLost}
 	case errors.Is(err, queue.ErrNotFound):
 		return reply{status: http.StatusNotFound, description: textMessageNotFound, condition: condMessageNotFound}
+	case errors.Is(err, queue.ErrRoom):
+		return reply{status: http.StatusBadRequest, description: textTooMuch, condition: wire.CondMessageSizeExceeded}
 	case errors.Is(err, queue.ErrProperties):
 		return reply{status: http.StatusBadRequest, description: textProperties, condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrSessionNeeded):
@@ -198,9 +202,13 @@ func (m management) peek(r request, args wire.Map) (any, error) {
 	}
 	v, _ := args.Get("omit-message-body")
 	bare, _ := v.(bool)
+	room := maxPeekBytes
+	if bare {
+		room = maxBareBytes
+	}
 	var page wire.List
 	size := 0
-	for _, msg := range m.queue.Peek(m.now(), m.within(r, args), from, int(min(count, maxPeek))) {
+	for _, msg := range m.queue.Peek(m.now(), m.within(r, args), from, int(min(count, maxPeek)), room) {
 		encoded, err := peeked(msg)
 		if err == nil && bare {
 			encoded, err = withoutBody(encoded)

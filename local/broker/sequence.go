@@ -14,6 +14,10 @@ import (
 // no such message.
 const textMessageNotFound = "Failed to lock one or more specified messages. The message does not exist."
 
+// maxDeferredBytes bounds the messages of one reply. A single one is no larger than
+// what can be sent.
+const maxDeferredBytes = 16 << 20
+
 // receiveBySequenceNumber takes deferred messages.
 func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, error) {
 	numbers, err := sequenceNumbers(args)
@@ -29,7 +33,7 @@ func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, erro
 		mode = queue.PeekLock
 	}
 	id, _ := m.session(r, args)
-	deliveries, err := m.queue.TakeDeferred(m.now(), mode, id, numbers...)
+	deliveries, err := m.queue.TakeDeferred(m.now(), mode, id, maxDeferredBytes, numbers...)
 	if err != nil {
 		return nil, err
 	}

@@ -89,7 +89,7 @@ var operations = map[string]func(*testing.B, *bench){
 		if err := q.Defer(q.now, d.Token, nil); err != nil {
 			b.Fatal(err)
 		}
-		deferred, err := q.TakeDeferred(q.now, queue.PeekLock, "", d.Sequence)
+		deferred, err := q.TakeDeferred(q.now, queue.PeekLock, "", 1<<30, d.Sequence)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -113,7 +113,7 @@ var operations = map[string]func(*testing.B, *bench){
 		}
 	},
 	"Peek10": func(b *testing.B, q *bench) {
-		if got := q.Peek(q.now, nil, q.somewhere(q.depth-100), 10); len(got) != 10 {
+		if got := q.Peek(q.now, nil, q.somewhere(q.depth-100), 10, 1<<30); len(got) != 10 {
 			b.Fatalf("%d messages", len(got))
 		}
 	},
@@ -214,7 +214,7 @@ var sessionOperations = map[string]func(*testing.B, *bench){
 	},
 	"PeekInSession": func(b *testing.B, q *bench) {
 		id := fmt.Sprint("session", q.somewhere(q.depth))
-		if got := q.Peek(q.now, &id, 0, 10); len(got) != 5 {
+		if got := q.Peek(q.now, &id, 0, 10, 1<<30); len(got) != 5 {
 			b.Fatalf("%d messages", len(got))
 		}
 	},

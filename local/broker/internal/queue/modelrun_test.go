@@ -259,7 +259,7 @@ func (r *run) takeDeferred(q *queue.Queue, dead bool) {
 		}
 	}
 	mode := r.mode()
-	got, err := q.TakeDeferred(r.now, mode, id, numbers...)
+	got, err := q.TakeDeferred(r.now, mode, id, 1<<30, numbers...)
 	switch held := r.model.held[id] != nil; {
 	case sessions && !held:
 		if !errors.Is(err, queue.ErrSessionLost) {
@@ -424,7 +424,7 @@ func (r *run) comparePeek(q *queue.Queue, dead bool) {
 		within = &id
 	}
 	var got, want []seen
-	for _, m := range q.Peek(r.now, within, from, limit) {
+	for _, m := range q.Peek(r.now, within, from, limit, 1<<30) {
 		got = append(got, seen{
 			m.Sequence, string(m.Payload), m.Locked, m.Deferred, m.Scheduled, m.DeliveryCount, m.EnqueuedAt, m.ExpiresAt, m.Overlay,
 		})

@@ -38,6 +38,8 @@ var (
 	// ErrSessionNeeded is returned for a message without a session in a queue
 	// that needs one.
 	ErrSessionNeeded = errors.New("the message has no session")
+	// ErrRoom is returned for messages that are too large together.
+	ErrRoom = errors.New("the messages are too large together")
 	// ErrProperties is returned for a settlement with more properties than a
 	// message may have. The lock stays.
 	ErrProperties = errors.New("the properties of the message would be too large")
@@ -281,8 +283,9 @@ func (q *Queue) list(e *entry) {
 }
 
 // Peek returns up to limit messages in order, locked, deferred and scheduled ones
-// included, from the sequence number on; with a session, of that one only.
-func (q *Queue) Peek(now time.Time, id *string, from int64, limit int) []Message {
+// included, from the sequence number on; with a session, of that one only. Beyond the
+// first, their payloads take no more than room bytes.
+func (q *Queue) Peek(now time.Time, id *string, from int64, limit, room int) []Message {
 	q.enter(now)
 	defer q.leave()
 	trees := []*tree[int64, *entry]{&q.index, &q.planned}
@@ -302,6 +305,9 @@ func (q *Queue) Peek(now time.Time, id *string, from int64, limit int) []Message
 			}
 		}
 		if next == nil {
+			break
+		}
+		if room -= int(next.size); room < 0 && len(found) > 0 {
 			break
 		}
 		found = append(found, q.message(next))

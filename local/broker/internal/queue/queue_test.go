@@ -49,7 +49,7 @@ func take(t *testing.T, q *queue.Queue, now time.Time) queue.Delivery {
 // contents lists payloads in order, as peek shows them.
 func contents(q *queue.Queue, now time.Time) []string {
 	var texts []string
-	for _, m := range q.Peek(now, nil, 0, 100) {
+	for _, m := range q.Peek(now, nil, 0, 100, 1<<30) {
 		texts = append(texts, string(m.Payload))
 	}
 	return texts
@@ -98,7 +98,7 @@ func TestSettlements(t *testing.T) {
 			if err := q.Defer(now, tok, nil); err != nil {
 				return err
 			}
-			back, err := q.TakeDeferred(now, queue.PeekLock, "", 1)
+			back, err := q.TakeDeferred(now, queue.PeekLock, "", 1<<30, 1)
 			if err != nil || back[0].DeliveryCount != 1 {
 				return fmt.Errorf("take deferred = %v, %w", back, err)
 			}
@@ -277,7 +277,7 @@ func TestPeekPages(t *testing.T) {
 	}
 	var got []int64
 	for from := int64(0); ; {
-		page := q.Peek(start, nil, from, 7)
+		page := q.Peek(start, nil, from, 7, 1<<30)
 		if len(page) == 0 {
 			break
 		}
@@ -293,7 +293,7 @@ func TestPeekPages(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("peeked (-want +got):\n%s", diff)
 	}
-	if got := q.Peek(start, nil, 0, 0); got != nil {
+	if got := q.Peek(start, nil, 0, 0, 1<<30); got != nil {
 		t.Errorf("peek of nothing = %v", got)
 	}
 }

@@ -103,3 +103,29 @@ func TestPropertiesAreBounded(t *testing.T) {
 		t.Errorf("error %v, size %d", err, q.Size())
 	}
 }
+
+// Nobody asks for more than there is room for, but for a single message.
+func TestRoom(t *testing.T) {
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries})
+	large := queue.Item{Payload: make([]byte, 100)}
+	enqueue(t, q, large, large, large)
+	for room, want := range map[int]int{0: 1, 99: 1, 199: 1, 200: 2, 1000: 3} {
+		if got := q.Peek(start, nil, 1, 10, room); len(got) != want {
+			t.Errorf("%d bytes: %d messages, want %d", room, len(got), want)
+		}
+	}
+	for range 3 {
+		d, ok := q.Take(start, queue.PeekLock, nil)
+		if !ok || q.Defer(start, d.Token, nil) != nil {
+			t.Fatal("not deferred")
+		}
+	}
+	if _, err := q.TakeDeferred(start, queue.PeekLock, "", 299, 1, 2, 3); !errors.Is(err, queue.ErrRoom) {
+		t.Errorf("error %v", err)
+	}
+	for room, numbers := range map[int][]int64{0: {1}, 200: {2, 3}} {
+		if got, err := q.TakeDeferred(start, queue.PeekLock, "", room, numbers...); err != nil || len(got) != len(numbers) {
+			t.Errorf("%d messages, %v", len(got), err)
+		}
+	}
+}

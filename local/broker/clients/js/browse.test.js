@@ -69,6 +69,33 @@ overEveryTransport('queue', (endpoint) => {
     assert.equal((await receiveOne(last.receiver)).body, 'a');
   });
 
+  test('dead letters are forwarded too', async (t) => {
+    const last = await endpoint.open(t);
+    const { sender, receiver } = await endpoint.open(t, { forwardDeadLetteredMessagesTo: last.queue, maxDeliveryCount: 1 });
+    await sender.sendMessages([{ body: 'a' }, { body: 'b' }]);
+    const [a, b] = await receive(receiver, 2);
+    await receiver.deadLetterMessage(a, { deadLetterReason: 'why' });
+    await receiver.abandonMessage(b);
+    assert.deepEqual((await receive(last.receiver, 2)).map((m) => [m.body, m.deadLetterReason]), [['a', 'why'], ['b', 'MaxDeliveryCountExceeded']]);
+  });
+
+  test('a queue is closed and opened again', async (t) => {
+    const { queue } = await endpoint.open(t);
+    const set = async (status) => endpoint.admin.updateQueue({ ...(await endpoint.admin.getQueue(queue)), status });
+    const client = endpoint.connect(t, { retryOptions: { maxRetries: 0, timeoutInMs: 10_000 } });
+    const send = () => client.createSender(queue).sendMessages({ body: 'a' });
+    const take = () => receiveOne(client.createReceiver(queue, { receiveMode: 'receiveAndDelete' }));
+    const closed = { code: 'MessagingEntityDisabled' };
+    for (const [status, sends, receives] of [
+      ['SendDisabled', false, null], ['Active', true, null], ['ReceiveDisabled', true, false], ['Disabled', false, false], ['Active', true, true],
+    ]) {
+      await set(status);
+      assert.equal((await endpoint.admin.getQueue(queue)).status, status);
+      await (sends ? send() : assert.rejects(send, closed, status));
+      if (receives !== null) await (receives ? take() : assert.rejects(take, closed, status));
+    }
+  });
+
   test('an update detaches links, and the clients come back', async (t) => {
     const { sender, receiver, queue } = await endpoint.open(t);
     await sender.sendMessages({ body: 'before' });

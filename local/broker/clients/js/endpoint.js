@@ -1,8 +1,10 @@
 // The endpoints that run.js started, and the clients for them.
 import { createHmac, randomUUID } from 'node:crypto';
+import { once } from 'node:events';
 import { describe } from 'node:test';
 import { setTimeout as wait } from 'node:timers/promises';
 import { ServiceBusAdministrationClient, ServiceBusClient } from '@azure/service-bus';
+import rhea from 'rhea';
 import WebSocket from 'ws';
 
 export const announced = JSON.parse(process.env.MUSTERTEST_ENDPOINTS);
@@ -80,14 +82,40 @@ class Endpoint {
     return { queue, client, sender: client.createSender(queue), receiver: client.createReceiver(queue, receiverOptions) };
   }
 
-  // loseLocks ends all locks on messages and sessions of a queue before their time.
-  async loseLocks(queue) {
+  // inject has a fault happen.
+  async inject(fault) {
     const response = await fetch(`${this.management}/$faults`, {
       method: 'POST',
       headers: { Authorization: sharedAccessSignature(this.management) },
-      body: JSON.stringify({ kind: 'lose-locks', entity: queue }),
+      body: JSON.stringify(fault),
     });
-    if (!response.ok) throw new Error(`lose locks: ${response.status} ${await response.text()}`);
+    if (!response.ok) throw new Error(`inject a fault: ${response.status} ${await response.text()}`);
+  }
+
+  // loseLocks ends all locks on messages and sessions of an entity before their time.
+  loseLocks(entity) {
+    return this.inject({ kind: 'lose-locks', entity });
+  }
+
+  // raw opens a connection of a plain AMQP client, which is closed when the test is over.
+  async raw(t, options = {}) {
+    const details = { username: rootKey.name, password: rootKey.value, reconnect: false, host: '127.0.0.1', port: this.port, ...options };
+    if (this.name === 'tls') Object.assign(details, { transport: 'tls', servername: 'localhost' });
+    if (this.name === 'websocket') {
+      details.connection_details = rhea.websocket_connect(WebSocket)(`wss://${this.host}/$servicebus/websocket`, ['amqp']);
+    }
+    const connection = rhea.create_container().connect(details);
+    // rhea throws errors that nobody listens to; links end with their queue, before the connection.
+    for (const event of ['sender_error', 'receiver_error', 'session_error', 'connection_error', 'disconnected']) connection.on(event, () => {});
+    t.after(async () => {
+      if (!connection.is_open()) return;
+      const closed = once(connection, 'connection_close');
+      connection.close();
+      await closed;
+    });
+    const [opened] = await Promise.race([once(connection, 'connection_open'), once(connection, 'connection_error'), once(connection, 'disconnected')]);
+    if (!connection.is_open()) throw connection.error ?? opened.error ?? new Error('the connection was not opened');
+    return connection;
   }
 
   // empty waits until a queue holds nothing.

@@ -7,35 +7,7 @@ import { readdirSync } from 'node:fs';
 import { once } from 'node:events';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { createInterface } from 'node:readline';
-
-const here = import.meta.dirname ?? new URL('.', import.meta.url).pathname;
-const muster = process.env.MUSTER ?? join(here, '../../../../bin/muster');
-const anyPort = ['--amqp-port', '0', '--amqps-port', '0', '--management-port', '0', '--graph-port', '0', '--users', '1'];
-
-// start runs muster local until end is called.
-async function start(...flags) {
-  const child = spawn(muster, ['local', '--json', ...anyPort, ...flags], { stdio: ['ignore', 'pipe', 'pipe'] });
-  // What it logs matters only where it did not start, or ended by itself.
-  let log = '';
-  child.stderr.on('data', (chunk) => (log = (log + chunk).slice(-10_000)));
-  const exited = once(child, 'exit');
-  let ending = false;
-  exited.then(([code]) => {
-    if (!ending) console.error(`muster local ${flags.join(' ')} ended with ${code}:\n${log}`);
-  });
-  const line = once(createInterface(child.stdout), 'line');
-  const first = await Promise.race([line, exited]);
-  if (typeof first[0] !== 'string') throw new Error(`muster local did not start: ${log}`);
-  return {
-    announcement: JSON.parse(first[0]),
-    async end() {
-      ending = true;
-      child.kill('SIGTERM');
-      await exited;
-    },
-  };
-}
+import { here, start } from './local.js';
 
 const folder = await mkdtemp(join(tmpdir(), 'muster-clients-'));
 const running = [];

@@ -130,6 +130,28 @@ overEveryTransport('topics', (endpoint) => {
     }
   });
 
+  test('the grammar of filters', async (t) => {
+    const message = { body: 'x', subject: 'order', correlationId: 'c', contentType: 'text/plain', applicationProperties: { color: 'red', size: 7, half: 0.5, yes: true, "it's": 1 } };
+    const wanted = {
+      comparison: "size >= 7 AND size <> 8 AND half < 1 AND color != 'blue'", arithmetic: 'size * 2 - 4 = 10 AND size % 4 = 3 AND -size < 0',
+      in: "color IN ('green', 'red') AND size NOT IN (1, 2)", like: "color LIKE 'r%' AND sys.Label LIKE 'ord__' AND color NOT LIKE 'b%'",
+      escape: "color + '%' LIKE '%!%' ESCAPE '!'", isnull: 'nothing IS NULL AND color IS NOT NULL', exists: 'EXISTS(color) AND NOT EXISTS(nothing)',
+      logic: "(color = 'blue' OR size = 7) AND NOT (size = 8)", system: "sys.CorrelationId = 'c' AND sys.ContentType = 'text/plain'",
+      scoped: "user.color = 'red' AND [color] = 'red' AND \"color\" = 'red'", flag: 'yes = TRUE', quoted: '"it\'s" = 1',
+    };
+    const unwanted = { absent: "nothing = 'x'", unknown: 'NOT (nothing > 1)', wrong: "color = 'blue'", mixed: 'color > 1' };
+    const { topic, client, sender } = await open(t, Object.fromEntries(
+      Object.entries({ ...wanted, ...unwanted }).map(([name, sqlExpression]) => [name, { rule: { name, filter: { sqlExpression } } }]),
+    ));
+    await sender.sendMessages(message);
+    for (const name of Object.keys(wanted)) assert.equal((await receiveOne(client.createReceiver(topic, name))).body, 'x', name);
+    for (const name of Object.keys(unwanted)) assert.deepEqual(await client.createReceiver(topic, name).peekMessages(1), [], name);
+    for (const sqlExpression of ['size >', "color MATCHES 'r'", "now() = 'x'", "color = 'red", 'size = @missing']) {
+      await assert.rejects(endpoint.admin.createRule(topic, 'in', 'refused', { sqlExpression }), { statusCode: 400 }, sqlExpression);
+      await assert.rejects(client.createRuleManager(topic, 'in').createRule('refused', { sqlExpression }), { retryable: false }, sqlExpression);
+    }
+  });
+
   test('rules over the management API', async (t) => {
     const { topic } = await open(t, { s: {} });
     await endpoint.admin.createRule(topic, 's', 'r', { subject: 'x', applicationProperties: { n: 1 } });

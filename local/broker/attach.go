@@ -236,7 +236,10 @@ func (l *link) open(way Status) *wire.Error {
 
 // closed refuses what an entity is not open for.
 func (e *entity) closed(way Status) *wire.Error {
-	if s := e.described().Status; s == StatusDisabled || s == way {
+	switch s := e.described().Status; {
+	case s == StatusSendDisabled && s == way:
+		return refuse(condEntityDisabled, "Messaging entity '%s' is currently disabled for Send operations.", e.path)
+	case s == StatusDisabled, s == way:
 		return refuse(condEntityDisabled, "Messaging entity '%s' is currently disabled.", e.path)
 	}
 	return nil

@@ -20,6 +20,9 @@ const maxDeferredBytes = 16 << 20
 
 // receiveBySequenceNumber takes deferred messages.
 func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, error) {
+	if fault := m.entity.closed(StatusReceiveDisabled); fault != nil {
+		return nil, fault
+	}
 	numbers, err := sequenceNumbers(args)
 	if err != nil {
 		return nil, err
@@ -116,6 +119,9 @@ const maxDelete = 4000
 
 // deleteBatch deletes active messages that are old enough, the oldest first.
 func (m management) deleteBatch(r request, args wire.Map) (any, error) {
+	if fault := m.entity.closed(StatusReceiveDisabled); fault != nil {
+		return nil, fault
+	}
 	count, err := integer(args, "message-count")
 	if err != nil {
 		return nil, err
@@ -135,6 +141,9 @@ func (m management) deleteBatch(r request, args wire.Map) (any, error) {
 }
 
 func (m management) cancelScheduled(_ request, args wire.Map) (any, error) {
+	if fault := m.entity.closed(StatusSendDisabled); fault != nil {
+		return nil, fault
+	}
 	numbers, err := sequenceNumbers(args)
 	if err != nil {
 		return nil, err

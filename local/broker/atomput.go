@@ -45,6 +45,8 @@ func storeFault(err error, name string) error {
 		return &atomFault{http.StatusConflict, "SubCode=40900. Conflict. " + exists(name)}
 	case errors.Is(err, ErrUnknownEntity):
 		return missing(name)
+	case errors.Is(err, ErrQuotaExceeded):
+		return &atomFault{http.StatusForbidden, err.Error()}
 	case errors.Is(err, errNoTarget):
 		return &atomFault{http.StatusBadRequest, "SubCode=40400. " + err.Error()}
 	case errors.Is(err, store.ErrRefused):

@@ -27,6 +27,7 @@ var (
 type catalog struct {
 	mu       sync.RWMutex
 	entities map[string]*entity // by folded path
+	kinds    [kindSubscription + 1]int
 }
 
 // find returns the entity at a folded path.
@@ -58,6 +59,17 @@ func (c *catalog) all(kinds ...kind) []*entity {
 	return entities
 }
 
+// count tells how many entities there are of these kinds.
+func (c *catalog) count(kinds ...kind) int {
+	c.mu.RLock()
+	defer c.mu.RUnlock()
+	n := 0
+	for _, k := range kinds {
+		n += c.kinds[k]
+	}
+	return n
+}
+
 // add puts an entity at its path.
 func (c *catalog) add(e *entity) error {
 	c.mu.Lock()
@@ -67,6 +79,7 @@ func (c *catalog) add(e *entity) error {
 		return fmt.Errorf("create %q: %w", e.path, ErrEntityExists)
 	}
 	c.entities[folded] = e
+	c.kinds[e.kind]++
 	return nil
 }
 
@@ -79,6 +92,7 @@ func (c *catalog) remove(e *entity) bool {
 		return false
 	}
 	delete(c.entities, path)
+	c.kinds[e.kind]--
 	return true
 }
 
@@ -172,6 +186,9 @@ func (s *Server) make(e *entity) error {
 	}
 	if _, taken := s.catalog.find(strings.ToLower(e.path)); taken {
 		return fmt.Errorf("create %q: %w", e.path, ErrEntityExists)
+	}
+	if err := s.checkEntities(e); err != nil {
+		return err
 	}
 	if err := s.save(e); err != nil {
 		return err

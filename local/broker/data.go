@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -141,7 +140,6 @@ func (s *Server) save(e *entity) error {
 			}
 			saved.Rules = append(saved.Rules, rule)
 		}
-		slices.SortFunc(saved.Rules, func(a, b savedRule) int { return compareFold(a.Name, b.Name) })
 	}
 	body, err := json.Marshal(saved)
 	if err != nil {

@@ -105,6 +105,8 @@ func failed(err error) reply {
 		return reply{status: http.StatusBadRequest, description: err.Error(), condition: wire.CondNotAllowed}
 	case errors.Is(err, queue.ErrEnded):
 		return reply{status: http.StatusNotFound, description: err.Error(), condition: wire.CondNotFound}
+	case errors.Is(err, ErrQuotaExceeded):
+		return reply{status: http.StatusForbidden, description: err.Error(), condition: wire.CondResourceLimitExceeded}
 	case errors.Is(err, ErrEntityExists):
 		return reply{status: http.StatusConflict, description: err.Error(), condition: condEntityExists}
 	case errors.Is(err, ErrUnknownEntity):

@@ -29,6 +29,8 @@ func (m management) ruleError(name string, err error) error {
 		return toldError{exists(path), ErrEntityExists}
 	case errors.Is(err, ErrUnknownEntity):
 		return toldError{notFound(path), ErrUnknownEntity}
+	case errors.Is(err, ErrQuotaExceeded):
+		return err
 	}
 	if fault := m.conn.server.diskFull(); fault != nil {
 		return fault

@@ -3,7 +3,6 @@ package broker
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -124,6 +123,7 @@ func (d Subscription) queue(topic string) Queue {
 // rule is a rule that is ready to be asked.
 type rule struct {
 	description Rule
+	folded      string // its name
 	created     time.Time
 	filter      filter.Filter
 	action      *filter.Action // nil for none
@@ -140,7 +140,10 @@ func newRule(d Rule, now time.Time) (*rule, error) {
 			}
 		}
 	}
-	r := &rule{description: d, created: now, filter: filter.True}
+	if err := d.checkValues(); err != nil {
+		return nil, fmt.Errorf("rule %q: %w", d.Name, err)
+	}
+	r := &rule{description: d, folded: strings.ToLower(d.Name), created: now, filter: filter.True}
 	var err error
 	switch {
 	case d.Correlation != nil && d.SQL != "", d.Never && (d.Correlation != nil || d.SQL != ""):
@@ -166,32 +169,30 @@ func newRule(d Rule, now time.Time) (*rule, error) {
 type subscribed struct {
 	topic     *entity
 	name      string
-	buryFault bool             // DeadLetteringOnFilterEvaluationExceptions
-	rules     map[string]*rule // by folded name; never changed, only replaced
-	ordered   []*rule          // the same by name, as every message meets them
+	buryFault bool    // DeadLetteringOnFilterEvaluationExceptions
+	rules     []*rule // by folded name, as every message meets them; never changed, only replaced
 }
 
-// set replaces the rules.
-func (s *subscribed) set(rules map[string]*rule) {
-	s.rules = rules
-	s.ordered = slices.SortedFunc(maps.Values(rules), func(a, b *rule) int {
-		return strings.Compare(strings.ToLower(a.description.Name), strings.ToLower(b.description.Name))
-	})
+// findRule returns where the rule with a name in any case stands, or would.
+func findRule(rules []*rule, name string) (int, bool) {
+	return slices.BinarySearchFunc(rules, strings.ToLower(name), func(r *rule, folded string) int { return strings.Compare(r.folded, folded) })
 }
 
 // rules returns the rules of a subscription, sorted by name.
 func (e *entity) rules() []*rule {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.subscription.ordered
+	return e.subscription.rules
 }
 
 // rule returns the rule of a subscription with a name in any case.
 func (e *entity) rule(name string) (*rule, bool) {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	r, ok := e.subscription.rules[strings.ToLower(name)]
-	return r, ok
+	rules := e.rules()
+	i, ok := findRule(rules, name)
+	if !ok {
+		return nil, false
+	}
+	return rules[i], true
 }
 
 // buriesFaults tells whether a subscription makes dead letters of messages for

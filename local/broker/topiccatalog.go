@@ -3,7 +3,6 @@ package broker
 import (
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -64,19 +63,33 @@ func (d Subscription) validate(topic string) []error {
 }
 
 // newRules makes the rules of a subscription ready.
-func newRules(descriptions []Rule, now time.Time) (map[string]*rule, error) {
-	rules := make(map[string]*rule, len(descriptions))
+func newRules(descriptions []Rule, now time.Time) ([]*rule, error) {
+	var rules []*rule
 	var faults []error
+	named := make(map[string]bool, len(descriptions))
 	for _, d := range descriptions {
 		r, err := newRule(d, now)
 		folded := strings.ToLower(d.Name)
-		if _, used := rules[folded]; used {
+		if named[folded] {
 			err = fmt.Errorf("rule %q: the name is used twice", d.Name)
 		}
+		named[folded] = true
 		faults = append(faults, err)
-		rules[folded] = r
+		if err == nil {
+			rules = append(rules, r)
+		}
 	}
+	slices.SortFunc(rules, func(a, b *rule) int { return strings.Compare(a.folded, b.folded) })
 	return rules, errors.Join(faults...)
+}
+
+// withRule adds a rule to others. The error is ErrEntityExists.
+func withRule(rules []*rule, r *rule) ([]*rule, error) {
+	i, taken := findRule(rules, r.folded)
+	if taken {
+		return rules, ErrEntityExists
+	}
+	return slices.Insert(slices.Clip(rules), i, r), nil
 }
 
 // CreateSubscription makes a subscription of a topic. The error names every fault
@@ -101,6 +114,9 @@ func (s *Server) createSubscription(topic string, d Subscription) error {
 	if err := e.subscribe(t, d.Name, d.DeadLetteringOnFilterEvaluationExceptions, rules); err != nil {
 		return fmt.Errorf("create subscription: %w", err)
 	}
+	if err := checkRules(t, e.subscription.rules); err != nil {
+		return fmt.Errorf("create subscription: %w", err)
+	}
 	return s.make(e)
 }
 
@@ -110,8 +126,7 @@ func (e *entity) subscribe(t *entity, name string, buryFault bool, descriptions 
 	if err != nil {
 		return err
 	}
-	e.subscription = &subscribed{topic: t, name: name, buryFault: buryFault}
-	e.subscription.set(rules)
+	e.subscription = &subscribed{topic: t, name: name, buryFault: buryFault, rules: rules}
 	return nil
 }
 
@@ -176,13 +191,17 @@ func (s *Server) createRule(topic, subscription string, d Rule) error {
 	if err != nil {
 		return fmt.Errorf("create rule: %w", err)
 	}
-	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
-		folded := strings.ToLower(d.Name)
-		if rules[folded] != nil {
-			return fmt.Errorf("create rule %q: %w", d.Name, ErrEntityExists)
+	if t, err := s.catalog.findKind(kindTopic, topic); err == nil {
+		if err := checkRules(t, []*rule{r}); err != nil {
+			return fmt.Errorf("create rule %q: %w", d.Name, err)
 		}
-		rules[folded] = r
-		return nil
+	}
+	return s.changeRules(topic, subscription, func(rules []*rule) ([]*rule, error) {
+		rules, err := withRule(rules, r)
+		if err != nil {
+			return nil, fmt.Errorf("create rule %q: %w", d.Name, err)
+		}
+		return rules, nil
 	})
 }
 
@@ -196,16 +215,15 @@ func (s *Server) updateRule(topic, subscription string, d Rule) error {
 	if err != nil {
 		return fmt.Errorf("update rule: %w", err)
 	}
-	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
-		folded := strings.ToLower(d.Name)
-		old := rules[folded]
-		if old == nil {
-			return fmt.Errorf("update rule %q: %w", d.Name, ErrUnknownEntity)
+	return s.changeRules(topic, subscription, func(rules []*rule) ([]*rule, error) {
+		i, ok := findRule(rules, d.Name)
+		if !ok {
+			return nil, fmt.Errorf("update rule %q: %w", d.Name, ErrUnknownEntity)
 		}
-		r.created = old.created
-		r.description.Name = old.description.Name
-		rules[folded] = r
-		return nil
+		r.created, r.description.Name = rules[i].created, rules[i].description.Name
+		rules = slices.Clone(rules)
+		rules[i] = r
+		return rules, nil
 	})
 }
 
@@ -216,17 +234,16 @@ func (s *Server) DeleteRule(topic, subscription, name string) error {
 }
 
 func (s *Server) deleteRule(topic, subscription, name string) error {
-	return s.changeRules(topic, subscription, func(rules map[string]*rule) error {
-		folded := strings.ToLower(name)
-		if rules[folded] == nil {
-			return fmt.Errorf("delete rule %q: %w", name, ErrUnknownEntity)
+	return s.changeRules(topic, subscription, func(rules []*rule) ([]*rule, error) {
+		i, ok := findRule(rules, name)
+		if !ok {
+			return nil, fmt.Errorf("delete rule %q: %w", name, ErrUnknownEntity)
 		}
-		delete(rules, folded)
-		return nil
+		return slices.Delete(slices.Clone(rules), i, i+1), nil
 	})
 }
 
-func (s *Server) changeRules(topic, subscription string, change func(map[string]*rule) error) error {
+func (s *Server) changeRules(topic, subscription string, change func([]*rule) ([]*rule, error)) error {
 	e, err := s.catalog.findKind(kindSubscription, topic+subscriptions+subscription)
 	if err != nil {
 		return fmt.Errorf("change rules of %w", err)
@@ -235,13 +252,13 @@ func (s *Server) changeRules(topic, subscription string, change func(map[string]
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	old := e.subscription.rules
-	rules := maps.Clone(old)
-	if err := change(rules); err != nil {
+	rules, err := change(old)
+	if err != nil {
 		return err
 	}
-	e.subscription.set(rules)
+	e.subscription.rules = rules
 	if err := s.save(e); err != nil {
-		e.subscription.set(old)
+		e.subscription.rules = old
 		return err
 	}
 	return nil

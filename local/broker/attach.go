@@ -194,7 +194,7 @@ func (l *link) admit(given string, wanted Rights) *wire.Error {
 		return refuse(wire.CondResourceLimitExceeded, "a connection has at most %d links", maxLinks)
 	}
 	if l.address.cbs {
-		return nil
+		return c.cbs.take(l, wanted)
 	}
 	if l.address.management {
 		wanted = RightManage

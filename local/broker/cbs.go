@@ -14,6 +14,31 @@ const (
 	tokenJWT = "jwt"
 )
 
+// cbs are the links of a connection to $cbs, of which Service Bus allows one in each
+// direction. A client that has lost sight of one is to begin anew.
+type cbs struct{ in, out *link }
+
+func (c *cbs) take(l *link, way Rights) *wire.Error {
+	place := &c.in
+	if way == RightListen {
+		place = &c.out
+	}
+	if *place != nil {
+		return refuse(wire.CondNotAllowed, "There is a link to $cbs in this direction already; a connection has one.")
+	}
+	*place = l
+	return nil
+}
+
+func (c *cbs) leave(l *link) {
+	if c.in == l {
+		c.in = nil
+	}
+	if c.out == l {
+		c.out = nil
+	}
+}
+
 // putToken answers a request to $cbs. The token is looked at before the
 // audience: what exists is told only to those who hold a key.
 func (l *link) putToken(r request) reply {

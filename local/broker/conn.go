@@ -45,6 +45,7 @@ type conn struct {
 	frameSize  uint32        // the largest frame that the peer takes
 	keepAlive  time.Duration // the longest time without a frame from us
 	grants     grants
+	cbs        cbs
 	tokenEnds  <-chan time.Time    // not nil while there are tokens that end
 	sessions   map[uint16]*session // by channel, which is the same both ways
 	links      int                 // attached in all sessions

@@ -49,6 +49,7 @@ func (l *link) drop() {
 		l.in.forget()
 	}
 	l.in, l.out = nil, nil
+	l.session.conn.cbs.leave(l)
 	if l.entity != nil {
 		l.entity.leave(l)
 	}

@@ -134,6 +134,46 @@ func TestAnOpenServer(t *testing.T) {
 	}
 }
 
+// A connection has one link to $cbs in each direction, whatever its session, and
+// another once that is gone.
+func TestOneLinkToCBSInEachDirection(t *testing.T) {
+	conn := dialAMQP(t, start(t, oneQueue), &amqp.ConnOptions{})
+	var sessions [3]*amqp.Session
+	for i := range sessions {
+		var err error
+		if sessions[i], err = conn.NewSession(deadline(t), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sends := func(i int) (*amqp.Sender, error) { return sessions[i].NewSender(deadline(t), "$cbs", nil) }
+	receives := func(i int) error { _, err := sessions[i].NewReceiver(deadline(t), "$cbs", nil); return err }
+	sender, err := sends(0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := receives(1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sends(2); !hasCondition(err, amqp.ErrCondNotAllowed) {
+		t.Errorf("a second sender: %v", err)
+	}
+	if err := receives(2); !hasCondition(err, amqp.ErrCondNotAllowed) {
+		t.Errorf("a second receiver: %v", err)
+	}
+	if err := sender.Close(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if err := sessions[1].Close(deadline(t)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := sends(2); err != nil {
+		t.Errorf("a sender after the first: %v", err)
+	}
+	if err := receives(2); err != nil {
+		t.Errorf("a receiver after the first: %v", err)
+	}
+}
+
 func TestTokensOfEntraAreTakenOnlyWhereAskedFor(t *testing.T) {
 	for _, accept := range []bool{false, true} {
 		p := openAnonymous(t, start(t, broker.Options{Queues: oneQueue.Queues, AcceptJWT: accept}))

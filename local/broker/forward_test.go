@@ -84,7 +84,7 @@ func TestForwardingThatFailsIsDeadLettered(t *testing.T) {
 		"round":       {"round", "MaxTransferHopCountExceeded", hops},
 		"lost":        {"lost", "The messaging entity 'nowhere' could not be found. status-code: 404", "could not be found"},
 		"unnamed":     {"unnamed", "Session ID is null.", "Session enabled entity doesn't allow a message whose session identifier is null."},
-		"turned away": {"turned away", "Messaging entity 'closed' is currently disabled.", "disabled"},
+		"turned away": {"turned away", "Messaging entity 'closed' is currently disabled for Send operations.", "disabled"},
 		"too much":    {"too much", "", "The maximum entity size has been reached or exceeded for 'small'."},
 	} {
 		send(t, client, from, strings.Repeat("x", 2000))

@@ -274,7 +274,8 @@ func FuzzConversation(f *testing.F) {
 	})
 }
 
-// checkSaid reads what a server has said to a peer that takes frames of a size.
+// checkSaid reads what a server has said to a peer that takes frames of a size. It
+// may end anywhere, as the peer hangs up without listening.
 func checkSaid(t *testing.T, said []byte, frameSize uint32) {
 	t.Helper()
 	r := wire.NewReader(bytes.NewReader(said), 64<<10)
@@ -285,8 +286,8 @@ func checkSaid(t *testing.T, said []byte, frameSize uint32) {
 			break
 		}
 		if outcome, ok := f.Body.(*wire.SASLOutcome); ok && outcome.Code == wire.SASLOK {
-			if id, err = r.ReadProtocolHeader(); err != nil || id != wire.ProtocolAMQP {
-				t.Fatalf("protocol header %v, %v", id, err)
+			if id, err = r.ReadProtocolHeader(); err == nil && id != wire.ProtocolAMQP {
+				t.Fatalf("protocol header %v", id)
 			}
 		}
 		if body, ok := f.Body.(*wire.Transfer); ok {

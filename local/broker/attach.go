@@ -14,6 +14,8 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 	switch {
 	case s.links[a.Handle] != nil:
 		return refuse(wire.CondHandleInUse, "handle %d is attached", a.Handle)
+	case len(a.Name) > maxName:
+		return refuse(wire.CondNotAllowed, "the name of a link has at most %d bytes", maxName)
 	case a.Handle > handleMax:
 		return refuse(wire.CondNotAllowed, "handle %d is beyond handle-max %d", a.Handle, handleMax)
 	}
@@ -139,6 +141,9 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 	if reply.Target == nil {
 		reply.Target = &wire.Target{}
 	}
+	if len(reply.Target.Address) > maxName {
+		return false, refuse(wire.CondInvalidField, "an address has at most %d bytes", maxName)
+	}
 	l.out = &outgoing{link: l, settled: reply.SndSettleMode.Value == wire.SenderSettled, replyTo: reply.Target.Address}
 	if l.address.cbs || l.address.management {
 		l.out.settled = true
@@ -190,6 +195,9 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 // as given. What it may ask of a $management node is decided for each request.
 func (l *link) admit(given string, wanted Rights) *wire.Error {
 	c := l.session.conn
+	if len(given) > maxName {
+		return refuse(wire.CondInvalidField, "an address has at most %d bytes", maxName)
+	}
 	if c.links > maxLinks {
 		return refuse(wire.CondResourceLimitExceeded, "a connection has at most %d links", maxLinks)
 	}

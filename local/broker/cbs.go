@@ -51,10 +51,13 @@ func (l *link) putToken(r request) reply {
 		}
 	}
 	audience := r.text("name")
+	if len(audience) > maxName {
+		return unauthorized(errTokenAudience.Error())
+	}
 	token, _ := r.body.(string)
 	given, err := c.server.checkAny(r.text("type"), token, audience)
 	if err != nil {
-		c.log.Info("token refused", "audience", audience, "cause", err)
+		c.report("token refused", "audience", audience, "cause", err)
 		return unauthorized(err.Error())
 	}
 	a := parseAddress(audience)

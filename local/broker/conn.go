@@ -19,6 +19,13 @@ import (
 const (
 	// closeGrace is how long a peer gets to answer our close.
 	closeGrace = time.Second
+	// maxName bounds the name of a link and the addresses of its ends, in bytes. Of
+	// each link they are remembered.
+	maxName = 1024
+	// maxHostname is how much of the host is remembered that the peer has dialled.
+	maxHostname = 255
+	// maxTold is how many faults of a peer the log tells of.
+	maxTold = 1000
 	// maxLinks bounds the links of one connection.
 	maxLinks = 5000
 )
@@ -61,6 +68,7 @@ type conn struct {
 	told   int64     // what the server was last told of it
 	weight int64     // what links, sessions and unsettled deliveries are taken for
 	queued int       // bytes that are to be written
+	faults int       // that the log was told of
 	rested time.Time // when the goroutine last let others run
 }
 
@@ -306,6 +314,17 @@ func (c *conn) receive(in inbound) error {
 		return refuse(wire.CondNotAllowed, "no session on channel %d", in.frame.Channel)
 	}
 	return s.receive(in.frame)
+}
+
+// report tells the log of a fault of the peer. A peer that goes on with its faults does
+// not fill the disk with them.
+func (c *conn) report(what string, args ...any) {
+	switch c.faults++; {
+	case c.faults < maxTold:
+		c.log.Info(what, args...)
+	case c.faults == maxTold:
+		c.log.Warn("no more is told of the faults of this connection", "faults", maxTold)
+	}
 }
 
 // write appends a frame to what goes out next.

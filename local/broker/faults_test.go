@@ -155,6 +155,11 @@ func TestAttachRefusals(t *testing.T) {
 		{"session", openPeer, session, wire.CondNotAllowed},
 		{"dynamic target", openPeer, &wire.Attach{Name: "l", Role: wire.RoleSender, Target: &wire.Target{Dynamic: true}}, wire.CondNotAllowed},
 		{"dynamic source", openPeer, &wire.Attach{Name: "l", Role: wire.RoleReceiver, Source: &wire.Source{Dynamic: true}}, wire.CondNotAllowed},
+		{"long source", openPeer, from(strings.Repeat("x", 1025)), wire.CondInvalidField},
+		{"long target", openPeer, to(strings.Repeat("x", 1025)), wire.CondInvalidField},
+		{"long address for replies", openPeer, &wire.Attach{
+			Name: "l", Role: wire.RoleReceiver, Source: &wire.Source{Address: "q"}, Target: &wire.Target{Address: strings.Repeat("x", 1025)},
+		}, wire.CondInvalidField},
 		{"no target", openPeer, &wire.Attach{Name: "l", Role: wire.RoleSender}, wire.CondInvalidField},
 		{"no source", openPeer, &wire.Attach{Name: "l", Role: wire.RoleReceiver}, wire.CondInvalidField},
 	}
@@ -190,6 +195,7 @@ func TestSessionFaults(t *testing.T) {
 		want  wire.Symbol
 	}{
 		{"handle in use", &wire.Attach{Name: "x", Handle: 0, Target: &wire.Target{Address: "q"}}, wire.CondHandleInUse},
+		{"name too long", &wire.Attach{Name: strings.Repeat("x", 1025), Handle: 1, Target: &wire.Target{Address: "q"}}, wire.CondNotAllowed},
 		{"handle too high", &wire.Attach{Name: "x", Handle: 1 << 20, Target: &wire.Target{Address: "q"}}, wire.CondNotAllowed},
 		{"transfer on no link", delivery(7, 0), wire.CondUnattachedHandle},
 		{"flow on no link", &wire.Flow{Handle: handle}, wire.CondUnattachedHandle},

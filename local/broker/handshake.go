@@ -2,6 +2,7 @@ package broker
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
@@ -79,7 +80,7 @@ func (c *conn) open() error {
 	if !ok || f.Channel != 0 {
 		return refuse(wire.CondNotAllowed, "the first frame must be an open on channel 0")
 	}
-	c.hostname = peer.Hostname
+	c.hostname = strings.Clone(peer.Hostname[:min(len(peer.Hostname), maxHostname)])
 	c.frameSize = min(peer.MaxFrameSize.Or(wire.DefaultMaxFrameSize), maxFrameSize)
 	if c.frameSize < wire.MinMaxFrameSize {
 		return refuse(wire.CondInvalidField, "max-frame-size must be at least %d", wire.MinMaxFrameSize)

@@ -1,10 +1,13 @@
 package broker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -371,3 +374,29 @@ func TestHalfOpenConnectionsKeepNobodyOut(t *testing.T) {
 		receiveOne(t, receiver(t, client, nil))
 	})
 }
+
+// The log tells of what a peer does wrong, but not of the same peer without end.
+func TestTheLogIsBounded(t *testing.T) {
+	var told atomic.Int64
+	options := oneQueue
+	options.Logger = slog.New(counter{&told})
+	p := openPeer(t, start(t, options))
+	p.begin()
+	for range 1500 {
+		p.send(0, &wire.Attach{Name: "x", Role: wire.RoleSender, Target: &wire.Target{Address: "nothing"}})
+		p.send(0, &wire.Detach{})
+		expect[*wire.Attach](p)
+		expect[*wire.Detach](p)
+	}
+	if got := told.Load(); got != 1000 {
+		t.Errorf("the log has %d lines", got)
+	}
+}
+
+// counter counts what is logged for somebody to see.
+type counter struct{ lines *atomic.Int64 }
+
+func (c counter) Enabled(_ context.Context, l slog.Level) bool { return l >= slog.LevelInfo }
+func (c counter) Handle(context.Context, slog.Record) error    { c.lines.Add(1); return nil }
+func (c counter) WithAttrs([]slog.Attr) slog.Handler           { return c }
+func (c counter) WithGroup(string) slog.Handler                { return c }

@@ -20,7 +20,7 @@ type link struct {
 
 // refuse detaches the link with an error.
 func (l *link) refuse(fault *wire.Error) {
-	l.session.conn.log.Info("link detached", "entity", l.address.path(),
+	l.session.conn.report("link detached", "entity", l.address.path(),
 		"condition", string(fault.Condition), "description", fault.Description)
 	l.drop()
 	l.detached = true

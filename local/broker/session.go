@@ -97,7 +97,7 @@ func (s *session) receive(f wire.Frame) error {
 		return refuse(wire.CondNotAllowed, "unexpected frame")
 	}
 	if fault != nil {
-		s.conn.log.Info("session ended", "condition", string(fault.Condition), "description", fault.Description)
+		s.conn.report("session ended", "condition", string(fault.Condition), "description", fault.Description)
 		s.drop()
 		s.ended = true
 		s.write(&wire.End{Error: fault})

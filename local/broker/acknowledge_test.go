@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -267,6 +268,40 @@ func TestWhatNeedsNoDiskDoesNotWaitForIt(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Senders that are faster than the disk are not read from for a while, so that what
+// waits for it stays within bounds.
+func TestTheDiskIsNotOutrun(t *testing.T) {
+	onSlowDisk(t, func(b *slowDisk) {
+		const n = 100
+		p := newPeer(b.T, b.listener.dial())
+		p.open()
+		p.begin()
+		p.sender(0)
+		b.must(p.conn.SetDeadline(time.Time{}))
+		b.must(b.server.Inject(broker.Fault{Kind: broker.FaultSlowDisk, Delay: slowly, Count: 1000}))
+		go func() {
+			piece := text(string(make([]byte, 60<<10)))
+			for i := range uint32(n) {
+				for j := range 17 { // sections of a body of 1 MiB, nearly
+					tr := delivery(0, i)
+					tr.Settled, tr.More = true, j < 16
+					p.transfer(tr, piece)
+				}
+			}
+		}()
+		go func() { _, _ = io.Copy(io.Discard, p.conn) }()
+		synctest.Wait()
+		if got := counts(b.T, b.server, "q").Active; got < 32 || got > 66 {
+			b.Errorf("%d messages of 1 MiB were taken while the disk had none", got)
+		}
+		elapse(5 * slowly)
+		synctest.Wait()
+		if got := counts(b.T, b.server, "q").Active; got != n {
+			b.Errorf("%d messages were taken in the end, want %d", got, n)
+		}
+	})
 }
 
 func onSlowDisk(t *testing.T, f func(*slowDisk)) {

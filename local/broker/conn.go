@@ -167,7 +167,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 		if err := c.account(); err != nil {
 			return err
 		}
-		if c.queued > stallAt {
+		if c.queued > stallAt || c.outruns() {
 			next = nil
 		}
 		select {

@@ -20,6 +20,17 @@ type mark struct {
 // syncPatience is how long a connection that ends waits for the disk.
 const syncPatience = 5 * time.Second
 
+// maxWaiting is how many bytes of messages may wait for the disk before connections
+// read no more.
+const maxWaiting = 64 << 20
+
+// outruns tells that the disk is so far behind that the connection is to wait for it.
+// A disk that takes nothing is not waited for: senders are told.
+func (c *conn) outruns() bool {
+	s := c.server.store
+	return s != nil && s.Waiting() > maxWaiting && s.Err() == nil
+}
+
 // listen has the connection hear of it when the disk has written, until the
 // function that it returns is called.
 func (c *conn) listen() (stop func()) {

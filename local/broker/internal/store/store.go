@@ -64,6 +64,7 @@ type Store struct {
 
 	synced    atomic.Uint64 // everything up to this ticket is on disk
 	described atomic.Uint64 // ticket of the last change to which entities there are
+	waiting   atomic.Int64  // bytes of messages that are not on disk yet
 
 	mu        sync.Mutex
 	entities  map[string]*Entity // by folded path
@@ -142,6 +143,9 @@ func (s *Store) Synced() uint64 { return s.synced.Load() }
 // what they are.
 func (s *Store) Described() uint64 { return s.described.Load() }
 
+// Waiting tells how many bytes of messages are held until they are on disk.
+func (s *Store) Waiting() int64 { return s.waiting.Load() }
+
 // Listen has a token put into a channel, if it has room, whenever Synced grows or
 // the disk does not take something. The function that it returns ends this.
 func (s *Store) Listen(c chan<- struct{}) (stop func()) {
@@ -185,6 +189,7 @@ func (s *Store) append(changes ...change) uint64 {
 	for i := range changes {
 		if c := &changes[i]; c.putsMessage() {
 			s.payloads[location{c.entity, c.Dead, c.Sequence}] = c.Record.Payload
+			s.waiting.Add(int64(len(c.Record.Payload)))
 		}
 	}
 	s.pending = append(s.pending, changes...)
@@ -259,6 +264,7 @@ func (s *Store) safe(batch []change, ticket uint64) {
 	for i := range batch {
 		if c := &batch[i]; c.putsMessage() {
 			delete(s.payloads, location{c.entity, c.Dead, c.Sequence})
+			s.waiting.Add(-int64(len(c.Record.Payload)))
 		}
 	}
 	if s.failure != nil {

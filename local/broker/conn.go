@@ -68,6 +68,7 @@ type conn struct {
 	told   int64     // what the server was last told of it
 	weight int64     // what links, sessions and unsettled deliveries are taken for
 	queued int       // bytes that are to be written
+	wrote  uint64    // ticket of the last that the peer had written to the disk
 	faults int       // that the log was told of
 	rested time.Time // when the goroutine last let others run
 }
@@ -167,7 +168,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 		if err := c.account(); err != nil {
 			return err
 		}
-		if c.queued > stallAt || c.outruns() {
+		if c.queued > stallAt || c.behind() {
 			next = nil
 		}
 		select {

@@ -20,17 +20,6 @@ type mark struct {
 // syncPatience is how long a connection that ends waits for the disk.
 const syncPatience = 5 * time.Second
 
-// maxWaiting is how many bytes of messages may wait for the disk before connections
-// read no more.
-const maxWaiting = 64 << 20
-
-// outruns tells that the disk is so far behind that the connection is to wait for it.
-// A disk that takes nothing is not waited for: senders are told.
-func (c *conn) outruns() bool {
-	s := c.server.store
-	return s != nil && s.Waiting() > maxWaiting && s.Err() == nil
-}
-
 // listen has the connection hear of it when the disk has written, until the
 // function that it returns is called.
 func (c *conn) listen() (stop func()) {
@@ -56,6 +45,7 @@ func (c *conn) flushAll() {
 // rest notes that the frames from an offset on rest on what has a ticket of the
 // store.
 func (c *conn) rest(offset int, ticket uint64) {
+	c.wrote = max(c.wrote, ticket)
 	if c.server.store == nil || offset == len(c.out) || ticket <= c.server.store.Synced() {
 		return
 	}
@@ -115,4 +105,20 @@ func (c *conn) safe() int {
 		c.marks[i].offset -= n
 	}
 	return n
+}
+
+// maxBehind is how many bytes may wait for the disk before the peers have to that sent
+// them.
+const maxBehind = 64 << 20
+
+// behind tells that so much waits for the disk, of this connection too, that no more
+// is read from its peer until it is written. While the disk takes nothing, requests
+// are read nevertheless, up to a point, so that the peer learns of it.
+func (c *conn) behind() bool {
+	disk := c.server.store
+	if disk == nil || c.wrote <= disk.Synced() {
+		return false
+	}
+	waits := disk.Backlog()
+	return waits > 4*maxBehind || waits > maxBehind && disk.Err() == nil
 }

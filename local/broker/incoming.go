@@ -100,6 +100,7 @@ func (l *incoming) finish(p *partial) {
 	}
 	switch {
 	case fault == nil && p.settled:
+		l.link.session.conn.rest(len(l.link.session.conn.out), l.ticket())
 	case fault == nil:
 		offset := len(l.link.session.conn.out)
 		l.settle(p.id, wire.Accepted{})

@@ -102,6 +102,9 @@ func (m management) setSessionState(r request, args wire.Map) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	if fault := m.conn.server.diskFull(); fault != nil {
+		return nil, fault
+	}
 	if grows := len(state) - len(old); grows > 0 {
 		if fault := m.entity.full(m.entity.maxSize(), grows); fault != nil {
 			return nil, fault

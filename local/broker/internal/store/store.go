@@ -63,8 +63,8 @@ type Store struct {
 	units sync.RWMutex
 
 	synced    atomic.Uint64 // everything up to this ticket is on disk
+	backlog   atomic.Int64  // bytes of what is not on disk yet
 	described atomic.Uint64 // ticket of the last change to which entities there are
-	waiting   atomic.Int64  // bytes of messages that are not on disk yet
 
 	mu        sync.Mutex
 	entities  map[string]*Entity // by folded path
@@ -90,6 +90,24 @@ type change struct {
 	queue.Change
 	put    *description // an entity is made or described anew
 	delete bool         // an entity ends
+}
+
+// bytes is about how much the change takes while it waits.
+func (c *change) bytes() int64 {
+	n := 256 + len(c.Record.Payload) + len(c.State) + len(c.ID)
+	if c.put != nil {
+		n += len(c.put.Body)
+	}
+	for name, v := range c.Record.Overlay {
+		n += 64 + len(name)
+		switch v := v.(type) {
+		case string:
+			n += len(v)
+		case []byte:
+			n += len(v)
+		}
+	}
+	return int64(n)
 }
 
 func (c *change) putsMessage() bool { return c.Kind == queue.ChangePut && c.put == nil && !c.delete }
@@ -139,12 +157,13 @@ func (s *Store) Close() error {
 // by Described and by Entity.Ticket.
 func (s *Store) Synced() uint64 { return s.synced.Load() }
 
+// Backlog is how many bytes wait to be written. Nothing bounds them here: whoever
+// appends for others is to let them wait when there are many.
+func (s *Store) Backlog() int64 { return s.backlog.Load() }
+
 // Described returns the ticket of the last change to which entities there are and
 // what they are.
 func (s *Store) Described() uint64 { return s.described.Load() }
-
-// Waiting tells how many bytes of messages are held until they are on disk.
-func (s *Store) Waiting() int64 { return s.waiting.Load() }
 
 // Listen has a token put into a channel, if it has room, whenever Synced grows or
 // the disk does not take something. The function that it returns ends this.
@@ -187,10 +206,11 @@ func (s *Store) Err() error {
 // append adds changes and returns their ticket; the caller holds the mutex.
 func (s *Store) append(changes ...change) uint64 {
 	for i := range changes {
-		if c := &changes[i]; c.putsMessage() {
+		c := &changes[i]
+		if c.putsMessage() {
 			s.payloads[location{c.entity, c.Dead, c.Sequence}] = c.Record.Payload
-			s.waiting.Add(int64(len(c.Record.Payload)))
 		}
+		s.backlog.Add(c.bytes())
 	}
 	s.pending = append(s.pending, changes...)
 	signal(s.wake)
@@ -262,10 +282,11 @@ func (s *Store) fail(err error) {
 func (s *Store) safe(batch []change, ticket uint64) {
 	s.mu.Lock()
 	for i := range batch {
-		if c := &batch[i]; c.putsMessage() {
+		c := &batch[i]
+		if c.putsMessage() {
 			delete(s.payloads, location{c.entity, c.Dead, c.Sequence})
-			s.waiting.Add(-int64(len(c.Record.Payload)))
 		}
+		s.backlog.Add(-c.bytes())
 	}
 	if s.failure != nil {
 		s.log.Info("the disk takes again what must be kept")

@@ -1,0 +1,100 @@
+package broker_test
+
+import (
+	"bytes"
+	"testing"
+
+	"github.com/muster-mfa/muster/local/broker"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// This file holds what plain AMQP clients do that no client of Service Bus does, and
+// that clients/proton can't be made to do.
+
+// A client may say all that it has to say before it hears anything (part 2, section
+// 2.4.1, pipelined open).
+func TestPipelinedOpen(t *testing.T) {
+	s := start(t, oneQueue)
+	c := opened()
+	c.frame(0, &wire.Attach{Name: "s", Handle: 0, Role: wire.RoleSender, Target: &wire.Target{Address: "q"}}, nil)
+	c.frame(0, delivery(0, 0), text("a"))
+	p := dialPeer(t, s)
+	p.raw(c.closed())
+	for _, want := range []wire.ProtocolID{wire.ProtocolSASL, wire.ProtocolAMQP} {
+		if got, err := p.reader.ReadProtocolHeader(); err != nil || got != want {
+			t.Fatalf("protocol header %v, %v", got, err)
+		}
+		if want == wire.ProtocolSASL {
+			expect[*wire.SASLMechanisms](p)
+			expect[*wire.SASLOutcome](p)
+		}
+	}
+	expect[*wire.Open](p)
+	expect[*wire.Begin](p)
+	expect[*wire.Attach](p)
+	expect[*wire.Flow](p)
+	if d := expect[*wire.Disposition](p); d.State != (wire.Accepted{}) {
+		t.Errorf("disposition %+v", d)
+	}
+	expect[*wire.End](p)
+	expect[*wire.Close](p)
+	p.ended()
+	wantCounts(t, s, broker.Counts{Active: 1})
+}
+
+// Nothing of a link outlives it here, so a client that wants to go on with one is told
+// of no unsettled delivery, and sends again what it has.
+func TestAttemptToResume(t *testing.T) {
+	s := start(t, oneQueue)
+	p := openPeer(t, s)
+	p.begin()
+	for round := range uint32(2) {
+		a := &wire.Attach{
+			Name: "resumed", Handle: 0, Role: wire.RoleSender, Source: &wire.Source{}, Target: &wire.Target{Address: "q"},
+			Unsettled: wire.Map{{Key: []byte{7}, Value: nil}},
+		}
+		p.send(0, a)
+		if got := expect[*wire.Attach](p); len(got.Unsettled) != 0 || got.Target == nil {
+			t.Fatalf("attach %+v", got)
+		}
+		expect[*wire.Flow](p)
+		again := delivery(0, round)
+		again.DeliveryTag, again.Resume = []byte{7}, true
+		p.transfer(again, text("again"))
+		if d := expect[*wire.Disposition](p); d.State != (wire.Accepted{}) || !d.Settled {
+			t.Errorf("disposition %+v", d)
+		}
+		p.send(0, &wire.Detach{Handle: 0}) // which leaves the link to be resumed
+		if d := expect[*wire.Detach](p); d.Error != nil {
+			t.Errorf("detach %+v", d)
+		}
+	}
+	wantCounts(t, s, broker.Counts{Active: 2})
+}
+
+// What is half received when its link goes is received whole by another.
+func TestHalfReceived(t *testing.T) {
+	s := start(t, oneQueue)
+	client := connect(t, s)
+	body := bytes.Repeat([]byte("0123456789"), 1000)
+	send(t, client, "q", string(body))
+	p := openPeer(t, s)
+	p.send(0, &wire.Begin{IncomingWindow: 1, OutgoingWindow: 1})
+	expect[*wire.Begin](p)
+	p.receiver(0)
+	p.send(0, &wire.Flow{
+		NextIncomingID: wire.Some[uint32](0), IncomingWindow: 1, OutgoingWindow: 1,
+		Handle: wire.Some[uint32](0), DeliveryCount: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](1),
+	})
+	first := expect[*wire.Transfer](p)
+	p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: first.DeliveryID.Value, Settled: true, State: wire.Released{}})
+	p.send(0, &wire.Detach{Handle: 0, Closed: true})
+	for {
+		if _, ok := p.next().Body.(*wire.Detach); ok {
+			break
+		}
+	}
+	if got := receiveOne(t, receiver(t, client, nil)); !bytes.Equal(got.Body, body) {
+		t.Errorf("%d bytes came whole", len(got.Body))
+	}
+}

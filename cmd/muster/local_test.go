@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus/admin"
 	"github.com/coder/websocket"
 )
 
@@ -57,6 +59,16 @@ func TestLocalSpeaksTLS(t *testing.T) {
 	c.Close()
 	client := &http.Client{Transport: &http.Transport{TLSClientConfig: config}}
 	defer client.CloseIdleConnections()
+	// The official administration client needs nothing but the authority to trust.
+	manage, err := admin.NewClientFromConnectionString(
+		"Endpoint=sb://"+strings.TrimPrefix(l.Management, "https://")+";SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE",
+		&admin.ClientOptions{ClientOptions: azcore.ClientOptions{Transport: client}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if q, err := manage.GetQueue(t.Context(), "commands", nil); err != nil || q == nil {
+		t.Errorf("queue %+v, %v", q, err)
+	}
 	address := strings.Replace(l.Management, "https://", "wss://", 1) + "/$servicebus/websocket"
 	w, _, err := websocket.Dial(context.Background(), address, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"amqp"}})
 	if err != nil {

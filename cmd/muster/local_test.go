@@ -70,11 +70,13 @@ func TestLocalSpeaksTLS(t *testing.T) {
 		t.Errorf("queue %+v, %v", q, err)
 	}
 	address := strings.Replace(l.Management, "https://", "wss://", 1) + "/$servicebus/websocket"
-	w, _, err := websocket.Dial(context.Background(), address, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"amqp"}})
-	if err != nil {
-		t.Fatal(err)
+	for _, slash := range []string{"", "/"} {
+		w, _, err := websocket.Dial(context.Background(), address+slash, &websocket.DialOptions{HTTPClient: client, Subprotocols: []string{"amqp"}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.CloseNow()
 	}
-	w.CloseNow()
 }
 
 func TestLocalKeys(t *testing.T) {

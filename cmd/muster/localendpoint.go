@@ -135,7 +135,9 @@ func parseKey(text string) (broker.Key, error) {
 func managementSite(s *broker.Server) http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/", s.ManagementHandler())
-	mux.Handle(broker.WebSocketPath, s.WebSocketHandler())
+	webSocket := s.WebSocketHandler()
+	mux.Handle(broker.WebSocketPath, webSocket)
+	mux.Handle(broker.WebSocketPath+"/{$}", webSocket)
 	mux.Handle(broker.FaultsPath, s.FaultsHandler())
 	return mux
 }

@@ -39,7 +39,8 @@ func (a *atomRights) take(f *atomFaults) []AuthorizationRule {
 	}
 	rules := make([]AuthorizationRule, len(a.Rules))
 	for i, given := range a.Rules {
-		if given.Type != rightShared || given.ClaimType != claimShared {
+		// The Python client leaves the type out.
+		if given.Type != rightShared && given.Type != "" || given.ClaimType != claimShared {
 			f.add("AuthorizationRules: %q: must be a %s with the ClaimType %s", given.KeyName, rightShared, claimShared)
 		}
 		rules[i] = AuthorizationRule{Name: given.KeyName, PrimaryKey: given.PrimaryKey, SecondaryKey: given.SecondaryKey}

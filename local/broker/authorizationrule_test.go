@@ -2,6 +2,7 @@ package broker_test
 
 import (
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -399,5 +400,19 @@ func TestAddressesToForwardTo(t *testing.T) {
 	made, err := client.CreateQueue(deadline(t), "first", &admin.CreateQueueOptions{Properties: &asked})
 	if err != nil || *made.ForwardTo != "sb://host.example:5672/Q" || *made.ForwardDeadLetteredMessagesTo != "Q" {
 		t.Errorf("%+v, %v", made, err)
+	}
+}
+
+// The Python client writes rules without their type.
+func TestAuthorizationRulesWithoutAType(t *testing.T) {
+	handler := openHandler(t)
+	for attribute, want := range map[string]int{"": 201, ` i:type="SharedAccessAuthorizationRule"`: 201, ` i:type="AllowRule"`: 400} {
+		body := `<entry xmlns="http://www.w3.org/2005/Atom" xmlns:i="http://www.w3.org/2001/XMLSchema-instance"><content type="application/xml"><QueueDescription>` +
+			`<AuthorizationRules><AuthorizationRule` + attribute + `><ClaimType>SharedAccessKey</ClaimType><ClaimValue>None</ClaimValue><Rights>` +
+			`<AccessRights>Send</AccessRights></Rights><KeyName>k</KeyName></AuthorizationRule></AuthorizationRules></QueueDescription></content></entry>`
+		code, answer := request(t, handler, http.MethodPut, fmt.Sprintf("/q%d", len(attribute)), body)
+		if code != want || want == 201 && !strings.Contains(answer, `i:type="SharedAccessAuthorizationRule"`) {
+			t.Errorf("type%s: %d %s", attribute, code, answer)
+		}
 	}
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/coder/websocket"
 )
 
-// WebSocketPath is where clients look for AMQP over WebSocket.
+// WebSocketPath is where clients look for AMQP over WebSocket. Those for .NET and
+// Python put a slash at its end.
 const WebSocketPath = "/$servicebus/websocket"
 
 // webSocketProtocols are the names of the subprotocol: that of the AMQP WebSocket
@@ -18,7 +19,7 @@ const WebSocketPath = "/$servicebus/websocket"
 var webSocketProtocols = []string{"amqp", "AMQPWSB10"}
 
 // WebSocketHandler takes connections over WebSocket. Mount it at WebSocketPath of
-// an HTTPS server, for the official clients ask for wss.
+// an HTTPS server, with the slash and without, for the official clients ask for wss.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hijacker := &hijacker{ResponseWriter: w}

@@ -1,43 +1,39 @@
 package wire
 
 // composite writes the described list of a composite type (part 1, section
-// 1.4). The trailing null fields are left out, as the specification allows.
+// 1.4). The null fields at its end are written too, as Service Bus does: the client
+// for Python looks for fields by their place, whether they are there or not, and
+// takes a source or a target of no fields for none.
 type composite struct {
 	b     []byte
 	start int // offset of the list's constructor
-	count int // fields so far, nulls at the end included
-	kept  int // fields up to the last that is not null
-	end   int // len(b) after that one
+	count int // fields so far
 	err   error
 }
 
 func beginComposite(b []byte, descriptor uint64) composite {
 	b = AppendUlong(append(b, codeDescribed), descriptor)
 	b, start := openCompound(b, codeList8)
-	return composite{b: b, start: start, end: len(b)}
+	return composite{b: b, start: start}
 }
 
-// wrote counts a field that is not null.
+// wrote counts a field.
 func (c *composite) wrote(b []byte) {
 	c.b = b
 	c.count++
-	c.kept, c.end = c.count, len(b)
 }
 
-func (c *composite) null() {
-	c.b = AppendNull(c.b)
-	c.count++
-}
+func (c *composite) null() { c.wrote(AppendNull(c.b)) }
 
 // finish closes the list and returns the buffer.
 func (c *composite) finish() ([]byte, error) {
 	if c.err != nil {
 		return nil, c.err
 	}
-	if c.kept == 0 {
+	if c.count == 0 {
 		return append(c.b[:c.start], codeList0), nil
 	}
-	return closeCompound(c.b[:c.end], c.start, c.kept), nil
+	return closeCompound(c.b, c.start, c.count), nil
 }
 
 // add takes what an append function that can fail returned.

@@ -3,6 +3,7 @@ package broker_test
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -222,6 +223,33 @@ func TestTheNamespaceIsNamedByItsHost(t *testing.T) {
 		handler.ServeHTTP(w, r)
 		if !strings.Contains(w.Body.String(), "<Name>"+want+"</Name>") {
 			t.Errorf("%s: %s", host, w.Body)
+		}
+	}
+}
+
+// What is asked for as express is shown as such. The Go client doesn't know of it.
+func TestExpressEntities(t *testing.T) {
+	web := httptest.NewServer(start(t, broker.Options{Open: true}).ManagementHandler())
+	defer web.Close()
+	defer http.DefaultTransport.(*http.Transport).CloseIdleConnections()
+	for name, description := range map[string]string{"q": "QueueDescription", "t": "TopicDescription"} {
+		body := `<entry xmlns="http://www.w3.org/2005/Atom"><content type="application/xml">` +
+			`<` + description + ` xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect">` +
+			`<EnableExpress>true</EnableExpress></` + description + `></content></entry>`
+		for _, method := range []string{http.MethodPut, http.MethodGet} {
+			r, err := http.NewRequestWithContext(t.Context(), method, web.URL+"/"+name, strings.NewReader(body))
+			if err != nil {
+				t.Fatal(err)
+			}
+			resp, err := http.DefaultClient.Do(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			shown, err := io.ReadAll(resp.Body)
+			resp.Body.Close()
+			if err != nil || !strings.Contains(string(shown), "<EnableExpress>true</EnableExpress>") {
+				t.Errorf("%s %s: %s, %v", method, name, shown, err)
+			}
 		}
 	}
 }

@@ -132,6 +132,8 @@ func TestAnOpenServer(t *testing.T) {
 	if _, err := administer(t, s).CreateQueue(deadline(t), "made", nil); err != nil {
 		t.Error(err)
 	}
+	// A tool that has to name somebody may name anybody.
+	dialAMQP(t, s, &amqp.ConnOptions{SASLType: amqp.SASLTypePlain("anybody", "anything")})
 }
 
 // A connection has one link to $cbs in each direction, whatever its session, and

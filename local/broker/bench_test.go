@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -59,7 +60,7 @@ func startBenchmarked(b *testing.B, folder string) *benchmarked {
 	if err != nil {
 		b.Fatalf("the server did not start: %v", err)
 	}
-	s.address = string(line)
+	s.address, _, _ = strings.Cut(string(line), " ")
 	return s
 }
 

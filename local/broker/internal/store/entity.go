@@ -37,7 +37,7 @@ func (s *Store) readEntities() error {
 		return b.ForEach(func(_, value []byte) error {
 			var d description
 			if err := json.Unmarshal(value, &d); err != nil {
-				return fmt.Errorf("read entities: %w", err)
+				return fmt.Errorf("%w: read entities: %w", ErrDamaged, err)
 			}
 			s.entities[fold(d.Path)] = &Entity{store: s, id: d.ID, path: d.Path, body: d.Body}
 			s.nextID = max(s.nextID, d.ID+1)

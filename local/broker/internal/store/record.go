@@ -2,7 +2,6 @@ package store
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"time"
 
@@ -30,7 +29,7 @@ const (
 	flagScheduled
 )
 
-var errRecord = errors.New("a record is damaged")
+var errRecord = fmt.Errorf("%w: it has a record that can't be read", ErrDamaged)
 
 func appendTime(b []byte, t time.Time) []byte {
 	if t.IsZero() {

@@ -8,8 +8,6 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -20,23 +18,12 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
 )
 
-const (
-	fileName = "broker.db"
-	// lockTimeout is how long another process may take to let go of the file.
-	lockTimeout = time.Second
-	// mapSize is the address space that the file gets at once: to grow it, all
-	// readers have to stop.
-	mapSize = 1 << 30
-	// retryAfter is the time between attempts while the disk takes nothing.
-	retryAfter = time.Second
-)
+// retryAfter is the time between attempts while the disk takes nothing.
+const retryAfter = time.Second
 
 // ErrRefused is what Err and Wait return while the disk takes nothing, with its own
 // error.
 var ErrRefused = errors.New("the disk takes nothing at the moment")
-
-// ErrInUse is returned for a folder that another process has open.
-var ErrInUse = errors.New("the folder is in use by another process")
 
 // Options are those of a Store. The zero value is good.
 type Options struct {
@@ -50,7 +37,7 @@ type Options struct {
 // Store is the file and what waits to be written to it. Its methods may be called
 // from any goroutine.
 type Store struct {
-	db  *bolt.DB
+	db  *file
 	log *slog.Logger
 	o   Options
 
@@ -112,22 +99,15 @@ func (c *change) bytes() int64 {
 
 func (c *change) putsMessage() bool { return c.Kind == queue.ChangePut && c.put == nil && !c.delete }
 
-// Open opens the store in a folder, which it makes if need be.
+// Open opens the store in a folder, which it makes if need be. The error is ErrInUse,
+// ErrDamaged, or that of the disk.
 func Open(folder string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if err := os.MkdirAll(folder, 0o700); err != nil {
-		return nil, fmt.Errorf("make folder for the data: %w", err)
-	}
-	db, err := bolt.Open(filepath.Join(folder, fileName), 0o600, &bolt.Options{
-		Timeout: lockTimeout, NoFreelistSync: true, FreelistType: bolt.FreelistMapType, InitialMmapSize: mapSize,
-	})
-	if errors.Is(err, bolt.ErrTimeout) {
-		return nil, fmt.Errorf("open data in %s: %w", folder, ErrInUse)
-	}
+	db, err := openFile(folder, o.Logger)
 	if err != nil {
-		return nil, fmt.Errorf("open data in %s: %w", folder, err)
+		return nil, err
 	}
 	s := &Store{
 		db: db, log: o.Logger, o: o,
@@ -136,7 +116,7 @@ func Open(folder string, o Options) (*Store, error) {
 		listeners: make(map[chan<- struct{}]bool),
 	}
 	if err := s.readEntities(); err != nil {
-		return nil, errors.Join(err, db.Close())
+		return nil, errors.Join(fmt.Errorf("open data in %s: %w", folder, err), db.Close())
 	}
 	s.done.Go(s.write)
 	return s, nil
@@ -255,12 +235,15 @@ func (s *Store) writeAll() bool {
 		if len(batch) == 0 {
 			return true
 		}
-		for err := s.transact(batch); err != nil; err = s.transact(batch) {
+		for err := s.transact(batch); err != nil; {
 			s.fail(err)
 			select {
 			case <-s.ending:
 				return false
 			case <-time.After(retryAfter):
+			}
+			if err = s.db.heal(); err == nil {
+				err = s.transact(batch)
 			}
 		}
 		s.safe(batch, ticket)

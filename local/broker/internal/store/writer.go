@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
@@ -27,7 +28,11 @@ var (
 // denseFill is how full pages are left that grow at their end only.
 const denseFill = 0.95
 
-func entityName(id uint32) []byte { return strconv.AppendUint([]byte("entity "), uint64(id), 10) }
+const entityPrefix = "entity "
+
+func entityName(id uint32) []byte { return strconv.AppendUint([]byte(entityPrefix), uint64(id), 10) }
+
+func isEntityName(name []byte) bool { return bytes.HasPrefix(name, []byte(entityPrefix)) }
 
 func messagesName(dead bool) []byte {
 	if dead {

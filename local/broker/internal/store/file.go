@@ -1,0 +1,247 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+)
+
+const (
+	fileName = "broker.db"
+	// newPattern and compactName are of files that are put in the place of fileName
+	// when they are complete.
+	newPattern  = "broker-*.new"
+	compactName = "broker.compact"
+	// lockTimeout is how long another process may take to let go of the file.
+	lockTimeout = time.Second
+	// mapSize is the address space that the file gets at once: to grow it, all
+	// readers have to stop.
+	mapSize = 1 << 30
+	// compactStep is how many bytes are rewritten in one transaction.
+	compactStep = 16 << 20
+)
+
+// compactFrom is the size in bytes from which on a file is rewritten that is free for
+// the most part.
+var compactFrom int64 = 64 << 20
+
+var (
+	// ErrInUse is returned for a folder that another process has open.
+	ErrInUse = errors.New("the folder is in use by another process")
+	// ErrDamaged is returned for a file that can't be read, or is another program's.
+	ErrDamaged = errors.New(fileName + " is damaged, or is no broker's")
+)
+
+// file is an open database.
+type file struct {
+	*bolt.DB
+	handle *os.File
+}
+
+// openFile opens the file of a folder and makes both if need be. It gives room back
+// that nobody needs.
+func openFile(folder string, log *slog.Logger) (*file, error) {
+	if err := makeFolder(folder); err != nil {
+		return nil, fmt.Errorf("make folder for the data: %w", err)
+	}
+	name := filepath.Join(folder, fileName)
+	if err := create(name); err != nil {
+		return nil, fmt.Errorf("make %s: %w", name, err)
+	}
+	if err := check(name); err != nil {
+		return nil, fmt.Errorf("open data in %s: %w", folder, err)
+	}
+	f, err := openBolt(name, bolt.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("open data in %s: %w", folder, err)
+	}
+	leftover, _ := filepath.Glob(filepath.Join(folder, newPattern)) // the pattern is good
+	for _, l := range append(leftover, filepath.Join(folder, compactName)) {
+		if err := os.Remove(l); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			log.Warn("a file that is not needed can't be removed", "error", err)
+		}
+	}
+	if !f.wasteful() {
+		return f, nil
+	}
+	compacted, err := f.compact(filepath.Join(folder, compactName), name)
+	if err != nil {
+		log.Warn("the data can't be compacted; it stays as large as it is", "error", err)
+		return f, nil
+	}
+	if err := errors.Join(syncFolder(folder), f.Close()); err != nil {
+		// Which of the two files has the name is not known for certain.
+		return nil, fmt.Errorf("compact data in %s: %w", folder, errors.Join(err, compacted.Close()))
+	}
+	return compacted, nil
+}
+
+// openBolt opens a database.
+func openBolt(name string, o bolt.Options) (f *file, err error) {
+	f = &file{}
+	defer func() {
+		// bbolt panics on some kinds of damage, and leaves the file open.
+		if r := recover(); r != nil {
+			err = errors.Join(fmt.Errorf("%w: %v", ErrDamaged, r), f.handle.Close())
+			f = nil
+		}
+	}()
+	o.Timeout, o.NoFreelistSync, o.FreelistType, o.InitialMmapSize = lockTimeout, true, bolt.FreelistMapType, mapSize
+	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
+		f.handle, err = os.OpenFile(name, flag, mode)
+		return f.handle, err
+	}
+	if f.DB, err = bolt.Open(name, 0o600, &o); err != nil {
+		return nil, openError(err)
+	}
+	// Another process may have put a file in the place of the one that was opened.
+	is, err := f.handle.Stat()
+	if err == nil {
+		var named fs.FileInfo
+		if named, err = os.Stat(name); err == nil && !os.SameFile(is, named) {
+			err = ErrInUse
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return f, nil
+}
+
+func openError(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.Is(err, bolt.ErrTimeout):
+		return ErrInUse
+	case errors.As(err, &path):
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrDamaged, err)
+}
+
+// create makes a file where there is none: as a whole, so that whoever is interrupted,
+// or has no room on the disk, leaves nothing that can't be opened.
+func create(name string) error {
+	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	empty, err := os.CreateTemp(filepath.Dir(name), newPattern)
+	if err != nil {
+		return err
+	}
+	defer os.Remove(empty.Name())
+	if err := empty.Close(); err != nil {
+		return err
+	}
+	f, err := openBolt(empty.Name(), bolt.Options{})
+	if err != nil {
+		return err
+	}
+	if err := f.Close(); err != nil {
+		return err
+	}
+	// Somebody else may make one in the same moment; both go on with the first. Where
+	// there are no links, whoever loses finds that the file is another's.
+	if err := os.Link(empty.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
+		if err := os.Rename(empty.Name(), name); err != nil {
+			return err
+		}
+	}
+	return syncFolder(filepath.Dir(name))
+}
+
+// check looks for damage, which is told of rather than met later.
+func check(name string) error {
+	f, err := openBolt(name, bolt.Options{ReadOnly: true})
+	if err != nil {
+		return err
+	}
+	err = verify(f)
+	if err == nil {
+		err = f.View(func(tx *bolt.Tx) error {
+			return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
+				if string(name) != string(bucketEntities) && !isEntityName(name) {
+					return errForeign
+				}
+				return nil
+			})
+		})
+	}
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrDamaged, err)
+	}
+	return errors.Join(err, f.Close())
+}
+
+// errForeign is the error of a file that has what no broker puts there.
+var errForeign = errors.New("it holds what no broker has put there")
+
+// wasteful tells whether a file is large and free for the most part.
+func (f *file) wasteful() bool {
+	var size int64
+	err := f.View(func(tx *bolt.Tx) error {
+		size = tx.Size()
+		return nil
+	})
+	free := int64(f.Stats().FreePageN) * int64(f.Info().PageSize)
+	return err == nil && size >= compactFrom && free > size/2
+}
+
+// compact puts a copy without free pages in the file's place and returns it, open as
+// this one still is. After an error everything is as it was.
+func (f *file) compact(as, name string) (*file, error) {
+	dense, err := openBolt(as, bolt.Options{NoSync: true})
+	if err != nil {
+		return nil, err
+	}
+	if err = bolt.Compact(dense.DB, f.DB, compactStep); err == nil {
+		if err = dense.Sync(); err == nil {
+			err = os.Rename(as, name)
+		}
+	}
+	if err != nil {
+		return nil, errors.Join(err, dense.Close(), os.Remove(as))
+	}
+	dense.NoSync = false
+	return dense, nil
+}
+
+// heal makes certain that the disk has what the process sees of the pages that say
+// which others count. After a failed write it may have an older one, and the next
+// transaction would write over the pages that this one counts.
+func (f *file) heal() error {
+	pages := make([]byte, 2*f.Info().PageSize)
+	if _, err := f.handle.ReadAt(pages, 0); err != nil {
+		return err
+	}
+	if _, err := f.handle.WriteAt(pages, 0); err != nil {
+		return err
+	}
+	return f.handle.Sync()
+}
+
+// makeFolder makes a folder so that it is there after a power cut.
+func makeFolder(folder string) error {
+	var parents []string
+	for at := filepath.Clean(folder); ; at = filepath.Dir(at) {
+		if _, err := os.Stat(at); !errors.Is(err, fs.ErrNotExist) {
+			break // what is wrong with it, MkdirAll says
+		}
+		parents = append(parents, filepath.Dir(at))
+	}
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	for _, p := range parents {
+		if err := syncFolder(p); err != nil {
+			return err
+		}
+	}
+	return nil
+}

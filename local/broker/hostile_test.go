@@ -26,6 +26,9 @@ func TestLinksWithoutEnd(t *testing.T) {
 	var hostile sync.WaitGroup
 	for range connections {
 		p := openPeer(t, s)
+		if err := p.conn.SetDeadline(time.Now().Add(10 * patience)); err != nil { // a slow machine takes its time for so many
+			t.Fatal(err)
+		}
 		hostile.Go(func() {
 			if err := attachWithoutEnd(p, links+1); err != nil {
 				t.Error(err)

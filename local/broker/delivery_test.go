@@ -224,22 +224,22 @@ func TestDispositionRanges(t *testing.T) {
 	settle := func(first, last uint32, settled bool, state wire.DeliveryState) {
 		p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: first, Last: wire.Some(last), Settled: settled, State: state})
 	}
-	answered := func(want ...uint32) {
+	answered := func(state wire.DeliveryState, want ...uint32) {
 		t.Helper()
 		for _, id := range want {
-			if d := expect[*wire.Disposition](p); d.First != id || !d.Settled || d.State != (wire.Accepted{}) {
-				t.Errorf("disposition = %+v, want accepted for %d", d, id)
+			if d := expect[*wire.Disposition](p); d.First != id || !d.Settled || !cmp.Equal(d.State, state) {
+				t.Errorf("disposition = %+v, want %T for %d", d, state, id)
 			}
 		}
 	}
 	settle(0, 1, false, wire.Accepted{})
-	answered(0, 1)
+	answered(wire.Accepted{}, 0, 1)
 	settle(2, 2, true, wire.Accepted{}) // settled by the peer: no answer
 	settle(3, 3, false, &wire.Received{})
 	settle(3, 3, false, &wire.Modified{})
-	answered(3)
+	answered(&wire.Modified{}, 3)
 	settle(1<<31, 1<<31-1, false, wire.Released{}) // all ids that there are
-	answered(4, 5)
+	answered(wire.Released{}, 4, 5)
 	settle(0, 5, false, wire.Accepted{}) // all settled by now
 	p.credit(1, 6, 3, false)
 	var counts []uint32
@@ -257,6 +257,40 @@ func TestDispositionRanges(t *testing.T) {
 	}
 	if diff := cmp.Diff([]uint32{1, 0, 0}, counts); diff != "" {
 		t.Errorf("delivery counts (-want +got):\n%s", diff)
+	}
+}
+
+// The client for Java takes an outcome for reached only if the answer has its type,
+// and those for .NET, Go and JavaScript take an error in it for a failure.
+func TestAnswersAreOfTheOutcomeThatWasAskedFor(t *testing.T) {
+	deadLetter := &wire.Rejected{Error: &wire.Error{
+		Condition: "com.microsoft:dead-letter", Info: wire.Map{{Key: wire.Symbol("DeadLetterReason"), Value: "why"}},
+	}}
+	changes := wire.Map{{Key: wire.Symbol("a"), Value: int32(1)}}
+	tests := []struct{ asked, want wire.DeliveryState }{
+		{wire.Accepted{}, wire.Accepted{}},
+		{wire.Released{}, wire.Released{}},
+		{&wire.Modified{}, &wire.Modified{}},
+		{&wire.Modified{DeliveryFailed: true, MessageAnnotations: changes}, &wire.Modified{DeliveryFailed: true}},
+		{&wire.Modified{UndeliverableHere: true}, &wire.Modified{UndeliverableHere: true}},
+		{deadLetter, &wire.Rejected{}},
+		{&wire.Rejected{}, &wire.Rejected{}},
+	}
+	s := start(t, oneQueue)
+	for _, tt := range tests {
+		p := openPeer(t, s)
+		p.begin()
+		fill(p, 1)
+		p.receiver(1)
+		p.credit(1, 0, 1, false)
+		expect[*wire.Transfer](p)
+		p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: 0, State: tt.asked})
+		d := expect[*wire.Disposition](p)
+		if diff := cmp.Diff(tt.want, d.State); diff != "" || !d.Settled {
+			t.Errorf("answer to %T (-want +got):\n%s", tt.asked, diff)
+		}
+		p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: 0, State: tt.asked}) // gone by now: no answer
+		p.conn.Close()
 	}
 }
 

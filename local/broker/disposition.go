@@ -65,16 +65,19 @@ func terminal(state wire.DeliveryState) bool {
 }
 
 // settle does what a delivery state asks for and returns the state to answer
-// with. A state that is no outcome leaves the lock as it is.
+// with: the outcome that was asked for, bare, which the client for Java takes for
+// nothing but a success if it is of the same type; or a rejection with an error. A
+// state that is no outcome leaves the lock as it is.
 func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, settled bool) {
 	q, now := u.from.queue, u.from.now()
 	var err error
 	switch state := state.(type) {
 	case wire.Accepted:
-		err = q.Complete(now, u.token)
+		answer, err = state, q.Complete(now, u.token)
 	case wire.Released:
-		err = q.Release(now, u.token)
+		answer, err = state, q.Release(now, u.token)
 	case *wire.Modified:
+		answer = &wire.Modified{DeliveryFailed: state.DeliveryFailed, UndeliverableHere: state.UndeliverableHere}
 		if state.UndeliverableHere {
 			err = q.Defer(now, u.token, overlay(state.MessageAnnotations))
 			break
@@ -83,7 +86,7 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 		// delivery-failed says: the official clients leave it false.
 		err = q.Abandon(now, u.token, overlay(state.MessageAnnotations))
 	case *wire.Rejected:
-		err = deadLetter(q, u, state.Error)
+		answer, err = &wire.Rejected{}, deadLetter(q, u, state.Error)
 	case wire.Described:
 		return &wire.Rejected{Error: notBuilt("transactions")}, true
 	default:
@@ -92,7 +95,7 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 	if err != nil {
 		return &wire.Rejected{Error: u.fault(err)}, true
 	}
-	return wire.Accepted{}, true
+	return answer, true
 }
 
 // deadLetter does what a rejection asks for. The official clients put reason

@@ -2,6 +2,7 @@ package broker
 
 import (
 	"errors"
+	"math"
 	"sync/atomic"
 	"time"
 
@@ -14,7 +15,7 @@ const (
 	// its id, or null for the next one that has messages.
 	keySessionFilter = "com.microsoft:session-filter"
 	// propertyTimeout is how long a receiver waits for the next session, in
-	// milliseconds (uint).
+	// milliseconds (uint, but any integer will do).
 	propertyTimeout = "com.microsoft:timeout"
 	// propertyLockedUntil is the end of the lock on a session, in .NET ticks
 	// (long).
@@ -73,10 +74,8 @@ func (l *outgoing) acceptSession(a *wire.Attach, reply *wire.Attach) (wait bool,
 		return false, nil
 	}
 	timeout := acceptTimeout
-	if v, _ := a.Properties.Get(propertyTimeout); v != nil {
-		if ms, ok := v.(uint32); ok {
-			timeout = time.Duration(ms) * time.Millisecond
-		}
+	if ms, err := integer(a.Properties, propertyTimeout); err == nil {
+		timeout = time.Duration(min(max(ms, 0), math.MaxUint32)) * time.Millisecond
 	}
 	waiting, woken := l.accepting, l.link.session.conn.woken
 	waiting.timer = time.AfterFunc(timeout, func() {

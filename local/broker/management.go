@@ -121,6 +121,14 @@ func failed(err error) reply {
 	return reply{status: http.StatusInternalServerError, description: "internal error", condition: wire.CondInternalError}
 }
 
+func unauthorized(description string) reply {
+	return reply{
+		status:      http.StatusUnauthorized,
+		description: description,
+		condition:   wire.CondUnauthorizedAccess,
+	}
+}
+
 func notImplemented(what string) reply {
 	return reply{
 		status:      http.StatusNotImplemented,

@@ -137,16 +137,19 @@ func TestAcceptNextWaits(t *testing.T) {
 }
 
 func TestAcceptNextTimesOut(t *testing.T) {
-	p := openPeer(t, start(t, sessionQueue(0)))
-	p.begin()
-	ask := acceptFrame(0, nil)
-	ask.Properties = wire.Map{{Key: wire.Symbol("com.microsoft:timeout"), Value: uint32(50)}}
-	p.send(0, ask)
-	if a := expect[*wire.Attach](p); a.Source != nil {
-		t.Errorf("attach = %+v", a)
-	}
-	if d := expect[*wire.Detach](p); d.Error == nil || d.Error.Condition != "com.microsoft:timeout" {
-		t.Errorf("detach = %+v", d)
+	s := start(t, sessionQueue(0))
+	for _, timeout := range []any{uint32(50), int32(50), int64(-1), uint64(0)} {
+		p := openPeer(t, s)
+		p.begin()
+		ask := acceptFrame(0, nil)
+		ask.Properties = wire.Map{{Key: wire.Symbol("com.microsoft:timeout"), Value: timeout}}
+		p.send(0, ask)
+		if a := expect[*wire.Attach](p); a.Source != nil {
+			t.Errorf("attach = %+v", a)
+		}
+		if d := expect[*wire.Detach](p); d.Error == nil || d.Error.Condition != "com.microsoft:timeout" {
+			t.Errorf("detach = %+v", d)
+		}
 	}
 }
 
@@ -303,9 +306,11 @@ func TestTheSessionFilterIsEchoed(t *testing.T) {
 	for _, filter := range []any{"a", wire.Described{Descriptor: uint64(0x137000000C), Value: "b"}} {
 		p := openPeer(t, s)
 		p.begin()
-		p.send(0, acceptFrame(0, filter))
+		ask := acceptFrame(0, filter)
+		ask.Source.Address = "amqps://contoso.servicebus.windows.net/Q" // as clients for Python and .NET write
+		p.send(0, ask)
 		a := expect[*wire.Attach](p)
-		if a.Source == nil {
+		if a.Source == nil || a.Source.Address != ask.Source.Address {
 			t.Fatalf("attach = %+v", a)
 		}
 		if got, _ := a.Source.Filter.Get("com.microsoft:session-filter"); got != filter {

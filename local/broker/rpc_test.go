@@ -1,6 +1,7 @@
 package broker_test
 
 import (
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -212,6 +213,69 @@ func TestRepliesBearTheIDOfTheirRequest(t *testing.T) {
 			}
 		}
 	}
+}
+
+// The client for .NET attaches the link for requests first, tags all of its requests
+// by nothing, has several on their way and settles replies that are settled already.
+func TestRequestsAsDotNETSendsThem(t *testing.T) {
+	p := openPeer(t, start(t, oneQueue))
+	p.begin()
+	about := wire.Map{
+		{Key: wire.Symbol("com.microsoft:timeout"), Value: uint32(60_000)}, {Key: wire.Symbol("com.microsoft:entity-type"), Value: int32(0)},
+	}
+	const node, replyTo = "amqps://contoso.servicebus.windows.net/q/$management", "0d3d8c1a"
+	p.send(0, &wire.Attach{
+		Name: "duplex0:1:2:sender", Handle: 0, Role: wire.RoleSender, SndSettleMode: wire.Some(wire.SenderSettled),
+		Source: &wire.Source{}, Target: &wire.Target{Address: node}, Properties: about,
+	})
+	p.send(0, &wire.Attach{
+		Name: "duplex0:1:2:receiver", Handle: 1, Role: wire.RoleReceiver, SndSettleMode: wire.Some(wire.SenderSettled),
+		Source: &wire.Source{Address: node}, Target: &wire.Target{Address: replyTo}, Properties: about,
+	})
+	expect[*wire.Attach](p)
+	expect[*wire.Flow](p)
+	expect[*wire.Attach](p)
+	p.credit(1, 0, 50, false)
+	for i := range uint32(3) {
+		properties := wire.Properties{MessageID: fmt.Sprint("duplex0:1:2", i), ReplyTo: wire.Some(replyTo)}
+		request, err := properties.AppendBinary(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		asked := append(operation("com.microsoft:peek-message"),
+			wire.Pair{Key: "com.microsoft:server-timeout", Value: uint32(59_000)}, wire.Pair{Key: "associated-link-name", Value: "q-1"})
+		if request, err = wire.AppendApplicationProperties(request, asked); err != nil {
+			t.Fatal(err)
+		}
+		if request, err = wire.AppendAMQPValue(request, wire.Map{
+			{Key: "from-sequence-number", Value: int64(1)}, {Key: "message-count", Value: int32(1)},
+		}); err != nil {
+			t.Fatal(err)
+		}
+		tr := delivery(0, i)
+		tr.DeliveryTag, tr.Settled = []byte{}, true
+		p.transfer(tr, request)
+	}
+	for i := range uint32(3) {
+		f := p.next()
+		m, err := wire.Split(f.Payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		reply, err := m.ParseProperties()
+		if err != nil || reply.CorrelationID != fmt.Sprint("duplex0:1:2", i) {
+			t.Errorf("correlation-id %v, %v", reply.CorrelationID, err)
+		}
+		answer, err := m.ParseApplicationProperties()
+		if err != nil || status(t, answer) != 204 {
+			t.Errorf("answer %v, %v", answer, err)
+		}
+		p.send(0, &wire.Disposition{
+			Role: wire.RoleReceiver, First: f.Body.(*wire.Transfer).DeliveryID.Value, Settled: true, State: wire.Accepted{}, Batchable: true,
+		})
+	}
+	p.send(0, &wire.Detach{Handle: 0, Closed: true})
+	expect[*wire.Detach](p)
 }
 
 // TestReplyInAnotherSession has the link for replies in a session of its own,

@@ -213,7 +213,8 @@ func TestTheTypesOfValuesInRules(t *testing.T) {
 		{"short", "-3", "-3"}, {"byte", "-1", "-1"}, {"unsignedByte", "255", "255"}, {"unsignedShort", "65535", "65535"},
 		{"unsignedInt", "4294967295", "4294967295"}, {"unsignedLong", "18446744073709551615", "18446744073709551615"},
 		{"float", "1.5", "1.5"}, {"double", " 1e3 ", "1000"}, {"double", "INF", "INF"}, {"double", "NaN", "NaN"},
-		{"dateTime", "2001-01-01T02:02:03.5+01:00", "2001-01-01T01:02:03.5Z"}, {"dateTime", "2001-01-01T01:02:03", "2001-01-01T01:02:03Z"},
+		{"dateTime", "2001-01-01T02:02:03.5+01:00", "2001-01-01T01:02:03.5Z"},
+		{"dateTime", "2001-01-01T01:02:03", "2001-01-01T01:02:03"}, {"dateTime", "2001-01-01T01:02:03.5", "2001-01-01T01:02:03.5"},
 		{"duration", "PT90S", "PT1M30S"}, {"guid", "00112233-4455-6677-8899-aabbccddeeff", "00112233-4455-6677-8899-aabbccddeeff"},
 	} {
 		code, answer := request(t, handler, http.MethodPut, path, property(v.kind, v.text))

@@ -92,19 +92,29 @@ func parseReal(text string, bits int) (float64, error) {
 	return strconv.ParseFloat(text, bits)
 }
 
-// parseDateTime reads a time; one without a zone is UTC.
+// zoneless marks the times that were given without a zone. They are taken for UTC, and
+// shown as they were given.
+var zoneless = time.FixedZone("none", 0)
+
+const formatZoneless = "2006-01-02T15:04:05.999999999"
+
 func parseDateTime(text string) (any, error) {
-	at, err := time.Parse(time.RFC3339Nano, text)
-	if err != nil {
-		at, err = time.Parse("2006-01-02T15:04:05", text)
+	if at, err := time.ParseInLocation(formatZoneless, text, zoneless); err == nil {
+		return at, nil
 	}
+	at, err := time.Parse(time.RFC3339Nano, text)
 	return at.UTC(), err
 }
 
 // formatDateTime is the reverse, for the years that .NET has.
 func formatDateTime(at time.Time) (kind, text string, ok bool) {
-	at = at.UTC()
-	return "dateTime", at.Format(time.RFC3339Nano), at.Year() >= 1 && at.Year() <= 9999
+	format := time.RFC3339Nano
+	if at.Location() == zoneless {
+		format = formatZoneless
+	} else {
+		at = at.UTC()
+	}
+	return "dateTime", at.Format(format), at.Year() >= 1 && at.Year() <= 9999
 }
 
 // parseSpan reads a duration that has an end.

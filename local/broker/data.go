@@ -75,6 +75,7 @@ func (s savedRule) rule() (Rule, error) {
 const (
 	describedTime     wire.Symbol = "muster:time"
 	describedDuration wire.Symbol = "muster:duration"
+	describedInt      wire.Symbol = "muster:int" // which is shown by its size
 )
 
 func amqpMap(m map[string]any) ([]byte, error) {
@@ -85,11 +86,12 @@ func amqpMap(m map[string]any) ([]byte, error) {
 	for i := range pairs {
 		switch v := pairs[i].Value.(type) {
 		case time.Time:
-			pairs[i].Value = wire.Described{Descriptor: describedTime, Value: v.Format(time.RFC3339Nano)}
+			_, text, _ := formatDateTime(v)
+			pairs[i].Value = wire.Described{Descriptor: describedTime, Value: text}
 		case time.Duration:
 			pairs[i].Value = wire.Described{Descriptor: describedDuration, Value: int64(v)}
 		case int:
-			pairs[i].Value = int64(v)
+			pairs[i].Value = wire.Described{Descriptor: describedInt, Value: int64(v)}
 		}
 	}
 	return wire.AppendValue(nil, pairs)
@@ -110,12 +112,15 @@ func goMap(b []byte) (map[string]any, error) {
 		switch d.Descriptor {
 		case describedTime:
 			text, _ := d.Value.(string)
-			if m[name], err = time.Parse(time.RFC3339Nano, text); err != nil {
+			if m[name], err = parseDateTime(text); err != nil {
 				return nil, fmt.Errorf("read time: %w", err)
 			}
 		case describedDuration:
 			n, _ := d.Value.(int64)
 			m[name] = time.Duration(n)
+		case describedInt:
+			n, _ := d.Value.(int64)
+			m[name] = int(n)
 		}
 	}
 	return m, nil

@@ -17,6 +17,7 @@ func TestRulesKeepTheTypesOfTheirValues(t *testing.T) {
 	values := map[string]any{
 		"@text": "a", "@int": int32(1), "@long": int64(2), "@ushort": uint16(3), "@double": 1.5, "@yes": true, "@binary": []byte("b"),
 		"@when": time.Date(2026, 3, 1, 12, 0, 0, 5, time.UTC), "@for": 90 * time.Second, "@null": nil,
+		"@number": 7, "@zoneless": time.Date(2026, 3, 1, 12, 0, 0, 5, zoneless),
 	}
 	rule := Rule{
 		Name: "r", Action: "SET a = @long", Parameters: values, ActionParameters: map[string]any{"@long": int64(4)},
@@ -40,6 +41,9 @@ func TestRulesKeepTheTypesOfTheirValues(t *testing.T) {
 	}
 	if diff := cmp.Diff(rule, got); diff != "" {
 		t.Errorf("(-saved +restored):\n%s", diff)
+	}
+	if at := got.Parameters["@zoneless"].(time.Time).Location(); at != zoneless {
+		t.Errorf("a time without a zone has come to be one in %v", at)
 	}
 }
 

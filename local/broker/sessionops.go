@@ -138,7 +138,8 @@ func (m management) messageSessions(_ request, args wire.Map) (any, error) {
 		return nil, nil
 	}
 	return wire.Map{
-		{Key: "skip", Value: int32(min(skip, 1<<30))},
+		// Where the next page begins: some clients ask for it by this.
+		{Key: "skip", Value: int32(min(skip, 1<<30)) + int32(len(ids))},
 		{Key: "sessions-ids", Value: wire.ArrayOf(ids...)},
 	}, nil
 }

@@ -183,7 +183,9 @@ overEveryTransport('plain AMQP', (endpoint) => {
     assert.equal((await ids(endOfTime)).status, 204);
     await sent(connection, queue, ['a', 'b', 'c'].map((group_id) => ({ body: 'x', group_id })));
     assert.deepEqual((await ids(endOfTime)).body['sessions-ids'], ['a', 'b', 'c']);
-    assert.deepEqual((await ids(endOfTime, 1, 1)).body['sessions-ids'], ['b']);
+    const pages = []; // the client for Java asks for the next page by what is told in the last
+    for (let page = await ids(endOfTime, 0, 2); page.status === 200; page = await ids(endOfTime, page.body.skip, 2)) pages.push(page.body['sessions-ids']);
+    assert.deepEqual(pages, [['a', 'b'], ['c']]);
     const session = await endpoint.connect(t).acceptSession(queue, 'd');
     await session.setSessionState('x');
     assert.deepEqual((await ids(Date.now() - 60_000)).body['sessions-ids'], ['d']);

@@ -124,7 +124,7 @@ func (l *outgoing) tryAccept() {
 	link := l.link
 	switch {
 	case l.acceptNext():
-		link.session.write(waiting.reply)
+		link.session.answerAttach(waiting.reply)
 		link.attached(waiting.reply)
 	case waiting.overdue.Load():
 		link.refuseAttach(waiting.reply, refuse(condTimeout, "There was no session to accept within the time that the receiver gave."))

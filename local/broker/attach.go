@@ -48,10 +48,15 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 	case wait:
 		l.awaits(reply)
 	default:
-		s.write(reply)
+		s.answerAttach(reply)
 		l.attached(reply)
 	}
 	return nil
+}
+
+// answerAttach answers an attach when it is certain which entities there are.
+func (s *session) answerAttach(reply *wire.Attach) {
+	s.writeAfter(s.conn.server.describedTicket(), reply)
 }
 
 // attached follows the reply that makes a link.
@@ -73,7 +78,7 @@ func (l *link) refuseAttach(reply *wire.Attach, fault *wire.Error) {
 	} else {
 		reply.Source = nil
 	}
-	l.session.write(reply)
+	l.session.answerAttach(reply)
 	l.refuse(fault)
 }
 

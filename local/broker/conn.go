@@ -37,13 +37,14 @@ type conn struct {
 	net    net.Conn
 	log    *slog.Logger
 
-	reader *wire.Reader     // of serve up to the open, then of the read goroutine
-	outbox *outbox          // shared
-	woken  *wakeups         // shared
-	out    []byte           // frames that are not in the outbox yet
-	marks  []mark           // which of them rest on what is not on disk yet
-	synced chan struct{}    // has a token when the disk has written
-	paused <-chan time.Time // not nil while a fault has the connection wait
+	reader  *wire.Reader     // of serve up to the open, then of the read goroutine
+	outbox  *outbox          // shared
+	woken   *wakeups         // shared
+	out     []byte           // frames that are not in the outbox yet
+	holding []*session       // those with frames that wait for the disk
+	waits   int              // bytes of these frames
+	written chan struct{}    // has a token when the disk has written
+	paused  <-chan time.Time // not nil while a fault has the connection wait
 
 	surplus    bool          // there are as many connections as may be without it
 	since      time.Time     // when it was accepted
@@ -82,7 +83,7 @@ func newConn(s *Server, nc net.Conn) *conn {
 		reader:    wire.NewReader(nc, maxFrameSize),
 		outbox:    newOutbox(nc),
 		woken:     newWakeups(),
-		synced:    make(chan struct{}, 1),
+		written:   make(chan struct{}, 1),
 		frameSize: wire.MinMaxFrameSize,
 		keepAlive: keepAlive,
 		grants:    make(grants),
@@ -182,7 +183,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 		case <-c.woken.signal:
 			c.attend()
 		case <-c.outbox.room:
-		case <-c.synced:
+		case <-c.written:
 		case <-c.tokenEnds:
 			c.endTokens()
 		case <-c.paused:
@@ -260,8 +261,9 @@ func (c *conn) bid(err error) {
 	if told != nil {
 		c.log.Info("connection closed", "condition", string(told.Condition), "description", told.Description)
 	}
+	c.settle()
 	c.write(0, &wire.Close{Error: told})
-	c.flushAll()
+	c.flush()
 }
 
 // hangUp ends the transport once the peer has hung up, or after closeGrace. To
@@ -342,14 +344,8 @@ func (c *conn) write(channel uint16, p wire.Performative) {
 // flush gives what was written, and rests on nothing that could still be lost, to
 // the outbox.
 func (c *conn) flush() {
-	n := c.safe()
-	switch {
-	case n == len(c.out):
-		if c.out = c.outbox.add(c.out); cap(c.out) > 2*pauseAt {
-			c.out = nil
-		}
-	case n > 0:
-		held := bytes.Clone(c.out[n:])
-		c.out = append(c.outbox.add(c.out[:n])[:0], held...)
+	c.release()
+	if c.out = c.outbox.add(c.out); cap(c.out) > 2*pauseAt {
+		c.out = nil
 	}
 }

@@ -24,9 +24,8 @@ func (s *session) dispose(d *wire.Disposition) {
 		delete(s.unsettled, id)
 		s.conn.weight -= unsettledWeight
 		if !d.Settled {
-			offset := len(s.conn.out)
-			s.write(&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
-			s.conn.rest(offset, u.from.link.entity.ticket())
+			s.writeAfter(u.from.link.entity.ticket(),
+				&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
 		}
 	}
 	if len(s.unsettled) < maxUnsettled {

@@ -100,15 +100,13 @@ func (l *incoming) finish(p *partial) {
 	}
 	switch {
 	case fault == nil && p.settled:
-		l.link.session.conn.rest(len(l.link.session.conn.out), l.ticket())
+		l.link.session.conn.note(l.ticket())
 	case fault == nil:
-		offset := len(l.link.session.conn.out)
-		l.settle(p.id, wire.Accepted{})
-		l.link.session.conn.rest(offset, l.ticket())
+		l.link.session.writeAfter(l.ticket(), disposed(p.id, wire.Accepted{}))
 	case p.settled:
 		l.link.refuse(fault)
 	default:
-		l.link.session.conn.overtake(l.link.session.channel, disposed(p.id, &wire.Rejected{Error: fault}))
+		l.link.session.overtake(disposed(p.id, &wire.Rejected{Error: fault}))
 	}
 }
 

@@ -114,7 +114,8 @@ func failed(err error) reply {
 	case errors.As(err, &argument):
 		return reply{status: http.StatusBadRequest, description: argument.problem, condition: condArgumentError}
 	case errors.As(err, &told) && told.Condition == wire.CondResourceLimitExceeded:
-		return reply{status: http.StatusForbidden, description: told.Description, condition: told.Condition}
+		// Where it is the disk that has no room, nobody may wait for it.
+		return reply{status: http.StatusForbidden, description: told.Description, condition: told.Condition, volatile: true}
 	case errors.As(err, &told):
 		return reply{status: http.StatusBadRequest, description: told.Description, condition: told.Condition}
 	}

@@ -76,7 +76,7 @@ func (s *Server) relieve() {
 // account tells what the connection's own goroutine holds. The error ends the
 // connection, if it holds too much.
 func (c *conn) account() error {
-	c.queued = c.outbox.backlog() + len(c.out)
+	c.queued = c.outbox.backlog() + len(c.out) + c.waits
 	now := c.weight + int64(c.incomplete+c.sending+c.replyBytes+c.queued)
 	c.hold(now - c.told)
 	c.told = now

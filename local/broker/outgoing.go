@@ -123,16 +123,14 @@ func (c *conn) makeReady(l *outgoing) {
 // nothing more or the peer has enough to read.
 func (c *conn) deliver() {
 	backlog := c.outbox.backlog()
-	for len(c.ready) > 0 && backlog+len(c.out) < pauseAt {
+	for len(c.ready) > 0 && backlog+len(c.out)+c.waits < pauseAt {
 		l := c.ready[0]
 		c.ready[0] = nil
 		c.ready = c.ready[1:]
 		l.ready = false
-		offset := len(c.out)
 		if !l.gone && l.send() {
 			c.makeReady(l)
 		}
-		c.rest(offset, l.restsOn)
 	}
 	c.ready = slices.DeleteFunc(c.ready, func(l *outgoing) bool {
 		l.pass()
@@ -169,15 +167,17 @@ func (l *outgoing) send() bool {
 	if l.rest == nil && !l.next() {
 		return false
 	}
-	out, n, err := wire.AppendTransfer(s.conn.out, s.channel, l.transfer, l.rest, s.conn.frameSize)
-	if err != nil {
-		s.conn.log.Error("transfer could not be encoded", "error", err)
+	n := 0
+	encoded := s.append(l.restsOn, func(b []byte) (out []byte, err error) {
+		out, n, err = wire.AppendTransfer(b, s.channel, l.transfer, l.rest, s.conn.frameSize)
+		return out, err
+	})
+	if !encoded {
 		l.sent(len(l.rest))
 		l.rest = nil
 		return true
 	}
 	l.sent(n)
-	s.conn.out = out
 	s.nextOutgoing++
 	s.outgoingWindow--
 	if n < len(l.rest) {

@@ -35,7 +35,7 @@ func (l *link) rpc(handle func(request) reply) func(payload []byte, format uint3
 		if answered.volatile {
 			ticket = 0
 		}
-		l.session.conn.rest(len(l.session.conn.out), ticket)
+		l.session.conn.note(ticket)
 		message, err := answered.encode(r.id)
 		if err != nil {
 			return refuse(wire.CondInternalError, "the reply could not be encoded")

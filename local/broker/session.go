@@ -32,6 +32,8 @@ type session struct {
 	shut, full     map[*outgoing]bool   // links that wait for the window, and for a settlement
 
 	links map[uint32]*link // by handle, which is the same both ways
+
+	waiting waiting // frames that wait for the disk
 }
 
 // unsettled is a delivery that the peer has not settled.
@@ -82,9 +84,7 @@ func (s *session) receive(f wire.Frame) error {
 	var fault *wire.Error
 	switch body := f.Body.(type) {
 	case *wire.Attach:
-		offset := len(s.conn.out)
 		fault = s.attach(body)
-		s.conn.rest(offset, s.conn.server.describedTicket())
 	case *wire.Flow:
 		fault = s.flow(body)
 	case *wire.Transfer:
@@ -142,8 +142,6 @@ func (c *conn) unblock(waiting map[*outgoing]bool) {
 	}
 	clear(waiting)
 }
-
-func (s *session) write(p wire.Performative) { s.conn.write(s.channel, p) }
 
 // flow takes the peer's view of windows and credit.
 func (s *session) flow(f *wire.Flow) *wire.Error {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"unicode"
 
 	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
@@ -31,11 +32,21 @@ func (s *Server) put(r *http.Request, path atomPath) (any, int, error) {
 	if content, err = parseAtomEntry(body); err != nil {
 		return nil, 0, err
 	}
+	if named := path.entity + "/" + path.subscription; !update && path.rule == "" && path.list == listNone && strings.ContainsFunc(named, forbiddenInName) {
+		return nil, 0, fmt.Errorf("'https://%s%s' contains character(s) that is not allowed by Service Bus. "+
+			"Entity segments can contain only letters, numbers, periods (.), hyphens (-), and underscores (_).", r.Host, r.URL.RequestURI())
+	}
 	if err := s.describeAnew(&path, content, update); err != nil {
 		return nil, 0, storeFault(err, path.name())
 	}
 	document, err := s.get(r, path)
 	return document, status, err
+}
+
+// forbiddenInName tells what no entity is named by that the management API makes. The
+// slash is between segments.
+func forbiddenInName(r rune) bool {
+	return !unicode.IsLetter(r) && !unicode.IsDigit(r) && !strings.ContainsRune("._-/", r)
 }
 
 // storeFault tells what went wrong with the entity of a name.

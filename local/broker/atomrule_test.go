@@ -291,6 +291,31 @@ func TestThePathsOfTheManagementAPI(t *testing.T) {
 	}
 }
 
+// Names are made of what Service Bus takes, by its own words.
+func TestNamesThatTheManagementAPIRefuses(t *testing.T) {
+	handler := openHandler(t)
+	entry := func(description string) string {
+		return `<entry xmlns="http://www.w3.org/2005/Atom"><content><` + description + ` xmlns="http://schemas.microsoft.com/netservices/2010/10/servicebus/connect"/></content></entry>`
+	}
+	for path, want := range map[string]int{
+		"/a%20b": 400, "/a%00": 400, "/a%2Bb": 400, "/a/b@c": 400, "/t/Subscriptions/a%20b": 400, "/a/$b": 400,
+		"/a/B-c_d.9": 201, "/%C3%BC": 201, "/t/Subscriptions/a-b": 201,
+	} {
+		description := "QueueDescription"
+		if strings.Contains(path, "Subscriptions") {
+			description = "SubscriptionDescription"
+		}
+		code, answer := request(t, handler, http.MethodPut, path, entry(description))
+		if code != want {
+			t.Errorf("%s: status %d, answer %s", path, code, answer)
+		}
+		if want == http.StatusBadRequest && !strings.Contains(path, "$") && !strings.Contains(answer, path+"' contains character(s) that is not allowed by Service Bus. ") &&
+			!strings.Contains(answer, path+"&#39; contains") {
+			t.Errorf("%s: answer %s", path, answer)
+		}
+	}
+}
+
 func TestListsLinkToTheNextPage(t *testing.T) {
 	handler := openHandler(t)
 	request(t, handler, http.MethodPut, "/t/Subscriptions/s/Rules/r", ruleEntry("", ""))

@@ -229,6 +229,15 @@ for (const serviceVersion of ['2021-05', '2017-04']) overEveryTransport(`adminis
     );
   });
 
+  test('names that no entity may have', async (t) => {
+    const topic = await subscriptionFor(t);
+    for (const bad of ['a b', 'a@b', 'a+b', 'a/$b']) {
+      for (const make of [() => admin.createQueue(bad), () => admin.createTopic(bad), () => admin.createSubscription(topic, bad)]) {
+        await assert.rejects(make(), (err) => err.statusCode === 400);
+      }
+    }
+  });
+
   test('deletion', async (t) => {
     const topic = await subscriptionFor(t);
     const queue = name();

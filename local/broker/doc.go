@@ -56,8 +56,8 @@
 //
 //   - An abandoned delivery (modified) counts as failed even with
 //     delivery-failed=false; a released one does not.
-//   - Rejected means dead-letter. A settlement is answered with accepted, or
-//     with rejected and an error when the lock is lost.
+//   - Rejected means dead-letter. A settlement is answered with the outcome that
+//     was asked for, or with rejected and an error when the lock is lost.
 //   - When a link or its connection goes, its deliveries stay locked until the
 //     lock expires, and can be settled by token meanwhile. Those of a session are
 //     given back with it at once, and have not failed.

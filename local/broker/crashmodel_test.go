@@ -209,6 +209,7 @@ func (a *account) arrived(s seen) *letter {
 	default:
 		// It would not be here otherwise; the answer is on its way.
 		a.happened(under)
+		a.ripe(l, s.fate.place)
 	}
 	if l.fate != s.fate || l.held {
 		a.errorf("%s came as %+v (held: %v), but was %+v", l, s.fate, l.held, l.fate)

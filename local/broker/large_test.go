@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/to"
 	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
@@ -127,6 +128,9 @@ func TestLargeMessagesAreNotScheduled(t *testing.T) {
 func TestMessagesThatAreNeverComplete(t *testing.T) {
 	s := start(t, largeQueue)
 	p := openPeer(t, s)
+	if err := p.conn.SetDeadline(time.Now().Add(10 * patience)); err != nil { // a slow machine takes its time for so many
+		t.Fatal(err)
+	}
 	p.begin()
 	for handle := range uint32(3) {
 		p.sender(handle)

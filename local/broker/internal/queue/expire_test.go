@@ -147,7 +147,7 @@ func TestManyIDsThatAreOver(t *testing.T) {
 
 // What is scheduled for the end of time is still there after a restart.
 func TestTheFarFuture(t *testing.T) {
-	overEveryStore(t, func(t *testing.T, kept keeper) {
+	overEveryKeeper(t, func(t *testing.T, kept keeper) {
 		config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept}
 		q := queue.New(config)
 		later := item("later")

@@ -21,18 +21,19 @@ type Passed struct {
 // passing is a message that leaves when the mutex has been given back: where it
 // goes, another queue's is taken.
 type passing struct {
-	entry *entry // in no place any more
-	to    func(time.Time, Passed) error
-	dead  bool // it was dead-lettered here
+	entry   *entry // in no place any more
+	payload []byte
+	to      func(time.Time, Passed) error
+	dead    bool // it was dead-lettered here
 }
 
 // pass sends a message on. What is done here and where it arrives is one unit.
-func (q *Queue) pass(e *entry, dead bool) {
+func (q *Queue) pass(e *entry, payload []byte, dead bool) {
 	to := q.config.Forward
 	if dead {
 		to = q.config.ForwardDead
 	}
-	q.passing = append(q.passing, passing{e, to, dead})
+	q.passing = append(q.passing, passing{e, payload, to, dead})
 }
 
 // Refusal is why a message was not taken, as its dead letter tells it.
@@ -48,7 +49,7 @@ func (q *Queue) handOn(now time.Time, p passing) {
 	e := p.entry
 	var err error = tooManyHops
 	if e.hops < maxHops {
-		err = p.to(now, Passed{Payload: e.payload, Overlay: e.overlay, Hops: int(e.hops) + 1, Sequence: e.seq})
+		err = p.to(now, Passed{Payload: p.payload, Overlay: e.overlay, Hops: int(e.hops) + 1, Sequence: e.seq})
 	}
 	if err == nil {
 		return
@@ -68,5 +69,5 @@ func (q *Queue) keep(now time.Time, p passing, cause error) {
 		p.entry.overlay = overlaid(p.entry.overlay, because(refusal.Reason, refusal.Description))
 		p.entry.weight = int32(q.weigh(p.entry.overlay))
 	}
-	q.toDead(p.entry, now)
+	q.toDead(p.entry, p.payload, now)
 }

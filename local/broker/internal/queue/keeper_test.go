@@ -12,18 +12,24 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
-// keeper is a store that outlives its queue, and the process of that.
-type keeper interface {
+// settling is a store that can be waited for.
+type settling interface {
 	queue.Store
 	// settle waits until everything is safe.
 	settle()
+}
+
+// keeper is a store that outlives its queue, and the process of that.
+type keeper interface {
+	settling
 	// saved is what the next process finds at that time.
 	saved(now time.Time) queue.Saved
 }
 
-// overEveryStore runs a test with each implementation of queue.Store.
-func overEveryStore(t *testing.T, test func(*testing.T, keeper)) {
-	t.Run("memory", func(t *testing.T) { test(t, newShelf(t)) })
+// overEveryKeeper runs a test with the store that outlives the process, and with one
+// that is as simple as can be.
+func overEveryKeeper(t *testing.T, test func(*testing.T, keeper)) {
+	t.Run("shelf", func(t *testing.T) { test(t, newShelf(t)) })
 	t.Run("disk", func(t *testing.T) { test(t, newDisk(t)) })
 }
 

@@ -105,7 +105,6 @@ type entry struct {
 	seq        int64
 	enqueuedAt instant // or when it joins, while it is scheduled
 	expiresAt  instant
-	payload    []byte // nil where the store has it
 	overlay    map[string]any
 	lock       *lock
 	session    *session // nil where there is none
@@ -126,7 +125,6 @@ func (q *Queue) newEntry(seq int64, item Item, at time.Time) *entry {
 	return &entry{
 		seq:        seq,
 		enqueuedAt: instantOf(at),
-		payload:    item.Payload,
 		size:       int32(len(item.Payload)),
 		overlay:    item.Overlay,
 		weight:     int32(q.weigh(item.Overlay)),

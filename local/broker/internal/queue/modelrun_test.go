@@ -39,8 +39,8 @@ func TestAgainstModel(t *testing.T) {
 	for seed := range modelRuns() {
 		for _, sessions := range []bool{false, true} {
 			name := fmt.Sprintf("sessions %v, seed %d", sessions, seed)
-			t.Run(name+", nothing kept", func(t *testing.T) { againstModel(t, seed, sessions, nil) })
-			t.Run(name+", memory", func(t *testing.T) { againstModel(t, seed, sessions, newShelf(t)) })
+			t.Run(name+", memory", func(t *testing.T) { againstModel(t, seed, sessions, nil) })
+			t.Run(name+", shelf", func(t *testing.T) { againstModel(t, seed, sessions, newShelf(t)) })
 			if seed == 0 {
 				t.Run(name+", disk", func(t *testing.T) { againstModel(t, seed, sessions, newDisk(t)) })
 			}

@@ -77,8 +77,8 @@ type Config struct {
 	// They are called in the order of the messages as far as one caller's go,
 	// without the queue's mutex, and may call Arrive and Bury of other queues.
 	Forward, ForwardDead func(time.Time, Passed) error
-	// Store, when set, keeps the messages: the queue holds no payloads then, and
-	// loses nothing that the store has on disk.
+	// Store keeps the messages: the queue itself holds no payloads, and loses nothing
+	// that the store has on disk. Nil is a Memory.
 	Store Store
 	// Weigh tells how many bytes properties take that settlements set on a message;
 	// nil counts none. MaxProperties is the most of them, 0 for no bound.
@@ -103,7 +103,7 @@ type Counts struct {
 type Queue struct {
 	config Config
 	dead   *Queue // nil in a dead-letter queue
-	store  Store  // nil where nothing is kept
+	store  Store
 
 	mu       sync.Mutex
 	changes  []Change // noted, and not saved yet
@@ -132,6 +132,9 @@ type Queue struct {
 
 // New makes an empty queue and its dead-letter queue.
 func New(config Config) *Queue {
+	if config.Store == nil {
+		config.Store = &Memory{}
+	}
 	q := newQueue(config)
 	q.dead = newQueue(Config{
 		LockDuration: config.LockDuration, Store: config.Store, Alarm: config.Alarm, Weigh: config.Weigh, MaxProperties: config.MaxProperties,
@@ -250,15 +253,15 @@ func (q *Queue) repeats(id string, now time.Time) bool {
 func (q *Queue) admit(seq int64, item Item, now time.Time) {
 	e := q.newEntry(seq, item, now)
 	if q.config.Forward != nil {
-		q.pass(e, false)
+		q.pass(e, item.Payload, false)
 		return
 	}
-	q.join(e, item.TimeToLive, item.Session)
+	q.join(e, item.Payload, item.TimeToLive, item.Session)
 }
 
 // join puts an entry with a sequence number above all that the index holds into
 // its place.
-func (q *Queue) join(e *entry, lives time.Duration, id *string) {
+func (q *Queue) join(e *entry, payload []byte, lives time.Duration, id *string) {
 	if bound := q.config.TimeToLive; bound > 0 && (lives == 0 || lives > bound) {
 		lives = bound
 	}
@@ -273,7 +276,7 @@ func (q *Queue) join(e *entry, lives time.Duration, id *string) {
 	} else {
 		q.fresh++
 	}
-	q.put(e)
+	q.put(e, payload)
 }
 
 // list puts an entry into the index.
@@ -391,7 +394,7 @@ func (q *Queue) enterWithin(now time.Time) {
 func (q *Queue) lock() (end func()) {
 	for {
 		passes := q.passes.Load()
-		if passes && q.store != nil {
+		if passes {
 			end = q.store.Begin()
 		}
 		q.mu.Lock()

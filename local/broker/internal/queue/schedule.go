@@ -13,7 +13,7 @@ func (q *Queue) schedule(seq int64, item Item) {
 		e.expiresAt = e.enqueuedAt.plus(item.TimeToLive)
 	}
 	q.plan(e, item.Session)
-	q.put(e)
+	q.put(e, item.Payload)
 }
 
 // plan puts an entry among those that are scheduled.
@@ -64,11 +64,11 @@ func (q *Queue) Cancel(now time.Time, sequences ...int64) error {
 func (q *Queue) activate(now time.Time, limit int) {
 	for ; limit > 0 && q.later.len() > 0 && q.later.min().enqueuedAt.over(now); limit-- {
 		e := q.later.min()
-		e.payload = q.payload(e)
+		payload := q.payload(e)
 		id := q.unplan(e)
 		q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 		if q.config.Forward != nil {
-			q.pass(e, false)
+			q.pass(e, payload, false)
 			continue
 		}
 		q.lastSeq++
@@ -78,7 +78,7 @@ func (q *Queue) activate(now time.Time, limit int) {
 		if e.expiresAt != 0 {
 			lives = time.Duration(e.expiresAt - e.enqueuedAt)
 		}
-		q.join(e, lives, id)
+		q.join(e, payload, lives, id)
 	}
 	q.save() // what has just joined may be taken or expire at once, and the store has it then
 }

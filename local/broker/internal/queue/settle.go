@@ -159,37 +159,38 @@ func (q *Queue) Bury(now time.Time, item Item, reason, description string) {
 	q.lastSeq++
 	q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
 	item.Overlay = overlaid(item.Overlay, because(reason, description))
-	q.inter(q.newEntry(q.lastSeq, item, now), now)
+	q.inter(q.newEntry(q.lastSeq, item, now), item.Payload, now)
 }
 
 // bury moves an entry that is in no place but the index to the dead-letter
 // queue, where it waits for ever.
 func (q *Queue) bury(e *entry, now time.Time) {
-	e.payload = q.payload(e)
+	payload := q.payload(e)
 	q.forgetEntry(e)
-	q.inter(e, now)
+	q.inter(e, payload, now)
 }
 
-// inter dead-letters an entry that is in no place and has its payload.
-func (q *Queue) inter(e *entry, now time.Time) {
+// inter dead-letters an entry that is in no place.
+func (q *Queue) inter(e *entry, payload []byte, now time.Time) {
 	e.deferred = false
 	if q.config.ForwardDead != nil {
-		q.pass(e, true)
+		q.pass(e, payload, true)
 		return
 	}
-	q.toDead(e, now)
+	q.toDead(e, payload, now)
 }
 
 // toDead puts an entry that is in no place into the dead-letter queue.
-func (q *Queue) toDead(e *entry, now time.Time) {
+func (q *Queue) toDead(e *entry, payload []byte, now time.Time) {
 	q.dead.enter(now)
 	defer q.dead.leave()
 	q.dead.list(e)
-	q.dead.put(e)
+	q.dead.put(e, payload)
 	e.changed = false
 	q.dead.giveBack(e, now)
 	// While nobody can take it yet: a deletion must not overtake what puts it there.
 	q.changes = append(q.changes, q.dead.changes...)
-	q.dead.changes = nil
+	clear(q.dead.changes)
+	q.dead.changes = q.dead.changes[:0]
 	q.save()
 }

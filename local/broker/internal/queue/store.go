@@ -14,7 +14,7 @@ type Store interface {
 	// called be kept together: all of it or, if the process ends, none.
 	Begin() (end func())
 	// Append notes changes in their order: all of them or, if the process ends,
-	// none. The slice belongs to the store from then on.
+	// none. The slice is the queue's again when it returns.
 	Append(changes []Change)
 	// Load returns the payload of a message that was put and not deleted, nil if
 	// it can't.
@@ -62,20 +62,26 @@ type Record struct {
 	Scheduled bool
 }
 
-// note records a change where there is a store.
+// note records a change for the store.
 func (q *Queue) note(c Change) {
-	if q.store == nil || q.ended {
+	if q.ended {
 		return
 	}
 	c.Dead = c.Dead || q.dead == nil
 	q.changes = append(q.changes, c)
 }
 
+// maxChanges is how many changes a queue has room for when it does nothing.
+const maxChanges = 64
+
 // save gives the store what was noted.
 func (q *Queue) save() {
 	if len(q.changes) > 0 {
 		q.store.Append(q.changes)
-		q.changes = nil
+		clear(q.changes)
+		if q.changes = q.changes[:0]; cap(q.changes) > maxChanges {
+			q.changes = nil
+		}
 	}
 }
 
@@ -83,7 +89,7 @@ func (q *Queue) save() {
 // the process would find its sequence number on another message later. Of one that
 // is not safe yet the waiters hear when it is.
 func (q *Queue) safe(e *entry) bool {
-	return q.store == nil || q.store.Safe(q.dead == nil, e.seq, q.settled)
+	return q.store.Safe(q.dead == nil, e.seq, q.settled)
 }
 
 // settled is called by the store when more of what it was given is safe.
@@ -108,22 +114,14 @@ func (e *entry) record() Record {
 }
 
 // put notes a new entry, whose payload the store has from then on.
-func (q *Queue) put(e *entry) {
-	if q.store == nil {
-		return
-	}
+func (q *Queue) put(e *entry, payload []byte) {
 	r := e.record()
-	r.Payload, e.payload = e.payload, nil
+	r.Payload = payload
 	q.note(Change{Kind: ChangePut, Sequence: e.seq, Record: r})
 }
 
 // payload returns the payload of an entry.
-func (q *Queue) payload(e *entry) []byte {
-	if e.payload != nil || q.store == nil {
-		return e.payload
-	}
-	return q.store.Load(q.dead == nil, e.seq)
-}
+func (q *Queue) payload(e *entry) []byte { return q.store.Load(q.dead == nil, e.seq) }
 
 // Saved is what a store has kept of a queue and its dead-letter queue.
 type Saved struct {

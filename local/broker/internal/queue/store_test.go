@@ -12,7 +12,7 @@ import (
 )
 
 // What a queue tells a store is there after the end, to the last property.
-func TestWhatIsKeptIsFoundAgain(t *testing.T) { overEveryStore(t, testWhatIsKept) }
+func TestWhatIsKeptIsFoundAgain(t *testing.T) { overEveryKeeper(t, testWhatIsKept) }
 
 func testWhatIsKept(t *testing.T, kept keeper) {
 	session := ""
@@ -195,7 +195,7 @@ func TestASessionOfAQueueThatHasEnded(t *testing.T) {
 }
 
 func TestTheSizeCountsScheduledMessages(t *testing.T) {
-	overEveryStore(t, func(t *testing.T, kept keeper) {
+	overEveryKeeper(t, func(t *testing.T, kept keeper) {
 		config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept}
 		q := queue.New(config)
 		later := item("later")
@@ -222,7 +222,7 @@ func TestTheSizeCountsScheduledMessages(t *testing.T) {
 }
 
 func TestWhatIsRememberedOutlivesTheProcess(t *testing.T) {
-	overEveryStore(t, testWhatIsRemembered)
+	overEveryKeeper(t, testWhatIsRemembered)
 }
 
 func testWhatIsRemembered(t *testing.T, kept keeper) {

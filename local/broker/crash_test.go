@@ -30,6 +30,7 @@ const (
 	childVariable = "MUSTERTEST_CHILD"
 	childFolder   = "MUSTERTEST_CHILD_FOLDER"
 	childAddress  = "MUSTERTEST_CHILD_ADDRESS"
+	childSlow     = "MUSTERTEST_CHILD_SLOW" // every other one has a slow disk
 )
 
 // crashOptions are those of the server that is killed, and of those of the benchmarks.
@@ -43,6 +44,7 @@ func crashOptions(folder string) broker.Options {
 			{Name: "once", RequiresDuplicateDetection: true, LockDuration: 5 * time.Minute},
 			{Name: "door", RequiresDuplicateDetection: true, ForwardTo: "room"}, {Name: "room"},
 			{Name: "mortal", ForwardDeadLetteredMessagesTo: "graves"}, {Name: "graves"}, {Name: "fan"},
+			{Name: "brief", DeadLetteringOnMessageExpiration: true}, {Name: "weak", MaxDeliveryCount: 2},
 		},
 		Topics: []broker.Topic{{Name: "topic", RequiresDuplicateDetection: true, Subscriptions: []broker.Subscription{
 			{Name: "all"}, {Name: "odd", Rules: []broker.Rule{{Name: "odd", SQL: "n = 1"}}}, {Name: "far", ForwardTo: "fan"},
@@ -55,6 +57,12 @@ func serveUntilKilled(folder, address string) error {
 	s, err := broker.New(crashOptions(folder))
 	if err != nil {
 		return err
+	}
+	if folder != "" && os.Getpid()%2 == 0 && os.Getenv(childSlow) != "" {
+		// More is on its way then when it is killed.
+		if err := s.Inject(broker.Fault{Kind: broker.FaultSlowDisk, Count: 1 << 30, Probability: 0.3, Delay: 20 * time.Millisecond}); err != nil {
+			return err
+		}
 	}
 	l, err := net.Listen("tcp", address)
 	if err != nil {
@@ -84,7 +92,7 @@ type victim struct {
 func startVictim(t *testing.T, folder string, after <-chan time.Time) *victim {
 	t.Helper()
 	v := &victim{cmd: exec.Command(os.Args[0]), http: &http.Client{Transport: &http.Transport{}}}
-	v.cmd.Env = append(os.Environ(), childVariable+"=1", childFolder+"="+folder, childAddress+"=127.0.0.1:0", "GORACE=atexit_sleep_ms=0")
+	v.cmd.Env = append(os.Environ(), childVariable+"=1", childFolder+"="+folder, childAddress+"=127.0.0.1:0", childSlow+"=1", "GORACE=atexit_sleep_ms=0")
 	v.cmd.Stderr = os.Stderr
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
@@ -142,7 +150,8 @@ func (v *victim) connected(ctx context.Context, work crashClient, fail func(...a
 // TestNothingIsLostToSIGKILL kills the server at random moments while messages are
 // sent, singly and in batches, scheduled and cancelled, sent again, forwarded and
 // given to subscriptions, received in sessions and out of them, completed, abandoned,
-// dead-lettered, deferred and deleted, and while entities come, change and go. When it
+// dead-lettered, deferred and deleted, while messages outlive their time and use up
+// their deliveries, and while entities come, change and go. When it
 // has come up again, all that it holds must be what was acknowledged, or what was asked
 // for last and not answered, as a whole.
 func TestNothingIsLostToSIGKILL(t *testing.T) {
@@ -180,7 +189,7 @@ func TestNothingIsLostToSIGKILL(t *testing.T) {
 	for _, kind := range []string{
 		"send", "send a batch", "send later", "schedule", "cancel", "send in a session", "repeat to once", "repeat to door", "repeat to topic",
 		"complete", "abandon", "release", "defer", "dead-letter", "deferred completed", "deferred abandoned", "receive and delete",
-		"forward a dead letter", "set a state", "PUT false", "PUT true", "DELETE false", "add-rule", "remove-rule",
+		"forward a dead letter", "send briefly", "fail", "set a state", "PUT false", "PUT true", "DELETE false", "add-rule", "remove-rule",
 	} {
 		if a.answered[kind] == 0 {
 			t.Errorf("nothing of the kind %q was answered", kind)

@@ -30,6 +30,9 @@ func (a *account) clients(v *victim) []crashClient {
 		a.sender("plain", "plain", func(l *letter) *amqp.Message { return crashMessage(l.id) }),
 		a.sender("fetched", "fetched", func(l *letter) *amqp.Message { return crashMessage(l.id) }),
 		a.sender("mortal", "mortal", func(l *letter) *amqp.Message { return crashMessage(l.id) }),
+		a.sender("weak", "weak", func(l *letter) *amqp.Message { return crashMessage(l.id) }), a.receiver("weak", (*account).failed),
+		a.receiver("weak"+deadLetterQueue, (*account).completed),
+		a.sendBriefly, a.receiver("brief", (*account).sometimes), a.receiver("brief"+deadLetterQueue, (*account).completed),
 		a.sendBatches, a.scheduleBySending, a.scheduleAndCancel, a.sendInSessions,
 		receivePlain, receivePlain, a.receiver("plain"+deadLetterQueue, (*account).buried), a.takeDeferred, a.fetch,
 		a.receiver("mortal", (*account).bury), a.receiver("graves", (*account).completed),
@@ -101,6 +104,43 @@ func (a *account) sendBatches(ctx context.Context, session *amqp.Session) error 
 		}
 		a.done(step)
 	}
+}
+
+// sendBriefly sends messages that outlive their time soon.
+func (a *account) sendBriefly(ctx context.Context, session *amqp.Session) error {
+	s, err := session.NewSender(ctx, "brief", nil)
+	if err != nil || a.waiting("brief") > crowd {
+		return err
+	}
+	for {
+		id, _ := a.next("brief")
+		l, lives := a.find("brief", id), time.Duration(5+rand.IntN(100))*time.Millisecond
+		l.due = time.Now().Add(lives) // it counts from when the server has it, which is later
+		m := crashMessage(id)
+		m.Header = &amqp.MessageHeader{TTL: lives}
+		step := a.try("send briefly", []*letter{l}, sent)
+		if err := s.Send(ctx, m, nil); err != nil {
+			return err
+		}
+		a.done(step)
+	}
+}
+
+// sometimes completes a message, or keeps it: a locked one does not outlive its time.
+func (a *account) sometimes(ctx context.Context, r *amqp.Receiver, m *amqp.Message, l *letter) error {
+	if rand.IntN(3) > 0 {
+		return a.completed(ctx, r, m, l)
+	}
+	return nil
+}
+
+// failed abandons a message, which is dead-lettered the second time.
+func (a *account) failed(ctx context.Context, r *amqp.Receiver, m *amqp.Message, l *letter) error {
+	return a.settled("fail", l, func(_ *letter, f *fate) {
+		if f.fails++; f.fails == 2 {
+			f.place, f.reason = dead, "MaxDeliveryCountExceeded"
+		}
+	}, func() error { return r.ModifyMessage(ctx, m, nil) })
 }
 
 // sendLater is the change of a letter that is scheduled.

@@ -204,6 +204,10 @@ func (a *account) arrived(s seen) *letter {
 	a.ripe(l, s.fate.place)
 	switch under := l.under; {
 	case under == nil:
+	case l.queue == "brief" && s.fate.place == dead:
+		// It was sent and has outlived its time before the answer came.
+		a.happened(under)
+		a.ripe(l, dead)
 	case under.may && l.fate == s.fate:
 		under.late, l.under = true, nil
 	default:
@@ -218,10 +222,15 @@ func (a *account) arrived(s seen) *letter {
 	return l
 }
 
-// ripe lets a scheduled message join its queue at its time.
+// ripe lets a message go on at its time: a scheduled one joins its queue, and one of
+// the queue brief is dead-lettered.
 func (a *account) ripe(l *letter, as place) {
-	if l.fate.place == scheduled && as == active && !time.Now().Before(l.due) {
+	switch {
+	case time.Now().Before(l.due):
+	case l.fate.place == scheduled && as == active:
 		l.fate.place = active
+	case l.queue == "brief" && l.fate.place == active && as == dead:
+		l.fate.place, l.fate.reason = dead, "TTLExpiredException"
 	}
 }
 
@@ -421,9 +430,14 @@ func (a *account) settle(s *step, found map[*letter]seen) {
 		is := a.found(l, found)
 		a.ripe(l, is.place)
 		will := s.after[i]
-		if will.place == scheduled && is.place == active && !time.Now().Before(l.due) {
-			will.place = active
-			s.after[i].place = active
+		if !time.Now().Before(l.due) {
+			switch {
+			case will.place == scheduled && is.place == active:
+				will.place = active
+			case l.queue == "brief" && will.place == active && is.place == dead:
+				will.place, will.reason = dead, "TTLExpiredException"
+			}
+			s.after[i] = will
 		}
 		before, after = before && is == l.fate, after && is == will
 	}

@@ -114,6 +114,7 @@ var crashQueues = []string{
 	"plain", "plain" + deadLetterQueue, "fetched", "sessions", "sessions" + deadLetterQueue, "once", "once" + deadLetterQueue,
 	"door" + deadLetterQueue, "room", "mortal", "mortal" + deadLetterQueue, "graves",
 	"topic/subscriptions/all", "topic/subscriptions/odd", "topic/subscriptions/far" + deadLetterQueue, "fan",
+	"brief", "brief" + deadLetterQueue, "weak", "weak" + deadLetterQueue,
 }
 
 // snapshot compares all that a server has when it comes up with what is known.

@@ -17,9 +17,9 @@ import (
 // savedEntity is an entity as it is kept. A topic's subscriptions are entities of
 // their own.
 type savedEntity struct {
-	Kind    kind
-	Created time.Time
-	Queue   Queue
+	Kind             kind
+	Created, Updated time.Time
+	Queue            Queue
 	// The rest is of a subscription.
 	Topic     string      `json:",omitempty"`
 	Name      string      `json:",omitempty"`
@@ -30,6 +30,7 @@ type savedEntity struct {
 // savedRule is a Rule. Values whose AMQP types JSON would lose are kept as AMQP.
 type savedRule struct {
 	Rule
+	Created                                              time.Time
 	AMQPParameters, AMQPActionParameters, AMQPProperties []byte `json:",omitempty"`
 }
 
@@ -135,7 +136,7 @@ func (s *Server) save(e *entity) error {
 	if err := s.store.Err(); err != nil {
 		return fmt.Errorf("keep %s %q: %w", e.kind, e.path, err)
 	}
-	saved := savedEntity{Kind: e.kind, Created: e.created, Queue: e.description}
+	saved := savedEntity{Kind: e.kind, Created: e.created, Updated: e.updated, Queue: e.description}
 	if sub := e.subscription; sub != nil {
 		saved.Topic, saved.Name, saved.BuryFault = sub.topic.path, sub.name, sub.buryFault
 		for _, r := range sub.rules {
@@ -143,6 +144,7 @@ func (s *Server) save(e *entity) error {
 			if err != nil {
 				return fmt.Errorf("keep rule %q: %w", r.description.Name, err)
 			}
+			rule.Created = r.created
 			saved.Rules = append(saved.Rules, rule)
 		}
 	}
@@ -195,7 +197,7 @@ func (s *Server) restore() error {
 
 func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
 	e := newEntity(s, d.Kind, d.Queue)
-	e.kept, e.created = k, d.Created
+	e.kept, e.created, e.updated = k, d.Created, d.Updated
 	if d.Kind == kindSubscription {
 		t, err := s.catalog.findKind(kindTopic, d.Topic)
 		if err != nil {
@@ -209,6 +211,11 @@ func (s *Server) restoreEntity(k *store.Entity, d savedEntity) error {
 		}
 		if err := e.subscribe(t, d.Name, d.BuryFault, rules); err != nil {
 			return err
+		}
+		for _, saved := range d.Rules {
+			if r, ok := e.rule(saved.Name); ok {
+				r.created = saved.Created
+			}
 		}
 		defer t.enlist(e)
 	}

@@ -105,3 +105,57 @@ func TestAQueueThatIsGoneIsNotChanged(t *testing.T) {
 		}
 	})
 }
+
+// When things were made and changed outlives the process. The time in which nobody
+// could use an entity is not one in which nobody did.
+func TestTimesOutliveTheServer(t *testing.T) {
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	options := Options{Data: t.TempDir(), Now: func() time.Time { return now }}
+	lifetime := func(f func(s *Server)) {
+		s, err := New(options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f(s)
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	made := now
+	lifetime(func(s *Server) {
+		if err := s.CreateTopic(Topic{Name: "t", AutoDeleteOnIdle: time.Hour, Subscriptions: []Subscription{{Name: "s"}}}); err != nil {
+			t.Fatal(err)
+		}
+		now = now.Add(time.Minute)
+		for _, err := range []error{
+			s.CreateRule("t", "s", Rule{Name: "r"}), s.UpdateTopic(Topic{Name: "t", AutoDeleteOnIdle: time.Hour, UserMetadata: "new"}),
+			s.UpdateSubscription("t", Subscription{Name: "s", DeadLetteringOnFilterEvaluationExceptions: true}),
+		} {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	changed := now
+	now = now.Add(24 * time.Hour)
+	lifetime(func(s *Server) {
+		topic, _ := s.catalog.find("t")
+		sub, found := s.catalog.find("t/subscriptions/s")
+		if !found {
+			t.Fatal("there is no subscription")
+		}
+		for _, e := range []*entity{topic, sub} {
+			if !e.created.Equal(made) || !e.updatedAt().Equal(changed) {
+				t.Errorf("%s was made at %v and changed at %v", e.path, e.created, e.updatedAt())
+			}
+		}
+		first, _ := sub.rule(defaultRuleName)
+		second, _ := sub.rule("r")
+		if !first.created.Equal(made) || !second.created.Equal(changed) {
+			t.Errorf("rules were made at %v and %v", first.created, second.created)
+		}
+		if left, may := topic.untilIdle(now); !may || left != time.Hour {
+			t.Errorf("it is deleted in %v: %v", left, may)
+		}
+	})
+}

@@ -38,6 +38,7 @@ type entity struct {
 	stop  context.CancelFunc
 
 	created time.Time
+	since   time.Time // it is in this process
 	now     func() time.Time
 
 	// changing is held by an update, so that one is wholly done before the next.
@@ -63,7 +64,7 @@ func newEntity(s *Server, k kind, q Queue) *entity {
 	now := s.options.Now()
 	q.AuthorizationRules = settleRules(q.AuthorizationRules, q.AuthorizationRules)
 	return &entity{
-		kind: k, path: q.Name, now: s.options.Now, created: now, updated: now, description: q,
+		kind: k, path: q.Name, now: s.options.Now, created: now, since: now, updated: now, description: q,
 		alarm: make(chan struct{}, 1), links: make(map[*link]bool),
 	}
 }
@@ -145,9 +146,10 @@ func (e *entity) update(s *Server, q Queue) []error {
 	}
 	now := s.options.Now()
 	e.mu.Lock()
-	e.description = q
+	before := e.updated
+	e.description, e.updated = q, now
 	if err := s.save(e); err != nil {
-		e.description = old
+		e.description, e.updated = old, before
 		e.mu.Unlock()
 		return []error{err}
 	}
@@ -155,7 +157,6 @@ func (e *entity) update(s *Server, q Queue) []error {
 	e.queue.Configure(now, e.config(s, q))
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.updated = now
 	signal(e.alarm) // it may now be idle sooner
 	fault := refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path)
 	e.detach(fault)

@@ -34,9 +34,11 @@ func (e *entity) untilIdle(now time.Time) (left time.Duration, may bool) {
 		}
 	}
 	e.mu.Lock()
-	limit, since := e.description.AutoDeleteOnIdle, e.updated
-	if e.accessed.After(since) {
-		since = e.accessed
+	limit, since := e.description.AutoDeleteOnIdle, e.since // not the time when nobody could use it
+	for _, used := range []time.Time{e.updated, e.accessed} {
+		if used.After(since) {
+			since = used
+		}
 	}
 	used := len(e.links) > 0
 	e.mu.Unlock()

@@ -310,7 +310,7 @@ func (q Queue) validate(k kind) []error {
 // validQueueName keeps names apart from the addresses that are made from them:
 // $cbs, <name>/$management and <name>/$DeadLetterQueue.
 func validQueueName(name string) bool {
-	if name == "" || len(name) > maxQueueName {
+	if name == "" || len(name) > maxQueueName || !utf8.ValidString(name) {
 		return false
 	}
 	for _, segment := range strings.Split(name, "/") {

@@ -154,16 +154,15 @@ func (s *Server) updateSubscription(topic string, d Subscription) error {
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	old := e.subscription.buryFault
+	old, before := e.subscription.buryFault, e.updated
 	if old == d.DeadLetteringOnFilterEvaluationExceptions {
 		return nil
 	}
-	e.subscription.buryFault = d.DeadLetteringOnFilterEvaluationExceptions
+	e.subscription.buryFault, e.updated = d.DeadLetteringOnFilterEvaluationExceptions, s.options.Now()
 	if err := s.save(e); err != nil {
-		e.subscription.buryFault = old
+		e.subscription.buryFault, e.updated = old, before
 		return err
 	}
-	e.updated = s.options.Now()
 	e.detach(refuse(wire.CondDetachForced, "The entity '%s' was updated.", e.path))
 	return nil
 }

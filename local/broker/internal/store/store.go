@@ -123,11 +123,11 @@ func Open(folder string, o Options) (*Store, error) {
 }
 
 // Close writes what waits to be written and closes the file. While the disk takes
-// nothing, what waits is lost, which nobody was told was safe.
+// nothing, what waits is lost, which nobody was told was safe; the error says so.
 func (s *Store) Close() error {
 	close(s.ending)
 	s.done.Wait()
-	if err := s.db.Close(); err != nil {
+	if err := errors.Join(s.Err(), s.db.Close()); err != nil {
 		return fmt.Errorf("close data: %w", err)
 	}
 	return nil

@@ -161,6 +161,18 @@ func TestADiskThatTakesNothing(t *testing.T) {
 	}
 }
 
+// Who closes a store that the disk did not take all of hears of it.
+func TestWhatIsLostAtTheEndIsToldOf(t *testing.T) {
+	s := open(t, t.TempDir(), store.Options{Slow: func() error { return errors.New("no space left on device") }})
+	e := s.Create("q", []byte("{}"))
+	if err := s.Wait(t.Context(), e.Ticket()); !errors.Is(err, store.ErrRefused) {
+		t.Errorf("wait: %v", err)
+	}
+	if err := s.Close(); !errors.Is(err, store.ErrRefused) || !strings.Contains(err.Error(), "no space left") {
+		t.Errorf("close: %v", err)
+	}
+}
+
 func TestAFolderHasOneOwner(t *testing.T) {
 	folder := t.TempDir()
 	s := open(t, folder, store.Options{})

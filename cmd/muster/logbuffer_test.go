@@ -35,19 +35,28 @@ func (b *logBuffer) String() string {
 // not come.
 func (b *logBuffer) waitFor(t testing.TB, text string) {
 	t.Helper()
-	deadline := time.NewTimer(time.Minute)
+	late := make(chan struct{})
+	deadline := time.AfterFunc(time.Minute, func() { close(late) })
 	defer deadline.Stop()
+	if !b.written(text, late) {
+		t.Fatalf("%q was not written:\n%s", text, b.String())
+	}
+}
+
+// written returns true once the text has been written, and false if done is closed
+// before.
+func (b *logBuffer) written(text string, done <-chan struct{}) bool {
 	for {
 		b.mu.Lock()
 		found, changed := strings.Contains(b.text.String(), text), b.changed
 		b.mu.Unlock()
 		if found {
-			return
+			return true
 		}
 		select {
 		case <-changed:
-		case <-deadline.C:
-			t.Fatalf("%q was not written:\n%s", text, b.String())
+		case <-done:
+			return false
 		}
 	}
 }

@@ -54,13 +54,23 @@ func crashMessage(id string) *amqp.Message {
 	return &amqp.Message{Properties: &amqp.MessageProperties{MessageID: id}, Data: [][]byte{make([]byte, 200)}}
 }
 
+// newSender attaches a link to send on until ctx ends. A Send whose connection goes can
+// wait for ever if nobody closes its link.
+func newSender(ctx context.Context, session *amqp.Session, target string) (*amqp.Sender, error) {
+	s, err := session.NewSender(ctx, target, nil)
+	if err == nil {
+		context.AfterFunc(ctx, func() { _ = s.Close(ctx) })
+	}
+	return s, err
+}
+
 // sender sends one message after the other.
 func (a *account) sender(queue, line string, message func(*letter) *amqp.Message) crashClient {
 	return func(ctx context.Context, session *amqp.Session) error {
 		if a.waiting(queue) > crowd {
 			return nil
 		}
-		s, err := session.NewSender(ctx, queue, nil)
+		s, err := newSender(ctx, session, queue)
 		if err != nil {
 			return err
 		}
@@ -82,7 +92,7 @@ func (a *account) sendBatches(ctx context.Context, session *amqp.Session) error 
 	if a.waiting("plain") > crowd {
 		return nil
 	}
-	s, err := session.NewSender(ctx, "plain", nil)
+	s, err := newSender(ctx, session, "plain")
 	if err != nil {
 		return err
 	}
@@ -108,7 +118,7 @@ func (a *account) sendBatches(ctx context.Context, session *amqp.Session) error 
 
 // sendBriefly sends messages that outlive their time soon.
 func (a *account) sendBriefly(ctx context.Context, session *amqp.Session) error {
-	s, err := session.NewSender(ctx, "brief", nil)
+	s, err := newSender(ctx, session, "brief")
 	if err != nil || a.waiting("brief") > crowd {
 		return err
 	}
@@ -159,7 +169,7 @@ func (a *account) scheduleBySending(ctx context.Context, session *amqp.Session) 
 	if a.waiting("plain") > crowd {
 		return nil
 	}
-	s, err := session.NewSender(ctx, "plain", nil)
+	s, err := newSender(ctx, session, "plain")
 	if err != nil {
 		return err
 	}
@@ -460,7 +470,7 @@ func (a *account) repeater(to string, arrive ...string) crashClient {
 				return nil
 			}
 		}
-		s, err := session.NewSender(ctx, to, nil)
+		s, err := newSender(ctx, session, to)
 		if err != nil {
 			return err
 		}
@@ -501,7 +511,7 @@ func (a *account) sendInSessions(ctx context.Context, session *amqp.Session) err
 	if a.waiting("sessions") > crowd {
 		return nil
 	}
-	s, err := session.NewSender(ctx, "sessions", nil)
+	s, err := newSender(ctx, session, "sessions")
 	if err != nil {
 		return err
 	}
@@ -624,7 +634,7 @@ func (a *account) administer(ctx context.Context, session *amqp.Session, v *vict
 			if err := a.change(ctx, v, http.MethodPut, name, life+"/0", false); err != nil {
 				return err
 			}
-			s, err := session.NewSender(ctx, name, nil)
+			s, err := newSender(ctx, session, name)
 			if err == nil {
 				err = errors.Join(s.Send(ctx, crashMessage(life), nil), s.Close(ctx))
 			}

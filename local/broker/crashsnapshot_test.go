@@ -26,7 +26,7 @@ func newCaller(ctx context.Context, session *amqp.Session, node string) (*caller
 	if err != nil {
 		return nil, err
 	}
-	s, err := session.NewSender(ctx, node+"/$management", nil)
+	s, err := newSender(ctx, session, node+"/$management")
 	return &caller{s, r}, err
 }
 

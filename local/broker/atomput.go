@@ -130,8 +130,8 @@ func (s *Server) storeRule(path *atomPath, d *ruleDescription, update bool) erro
 		func(d Rule) error { return s.updateRule(path.entity, path.subscription, d) })
 }
 
-// deleted ends an entity or removes a rule.
-func (s *Server) deleted(path atomPath) error {
+// deleteAt ends the entity or removes the rule that a path names.
+func (s *Server) deleteAt(path atomPath) error {
 	switch {
 	case path.list != listNone:
 		return errors.New("a list can't be deleted")

@@ -97,7 +97,7 @@ func (s *Server) managed(r *http.Request) (any, int, error) {
 	case http.MethodPut:
 		return s.put(r, path)
 	case http.MethodDelete:
-		return nil, http.StatusOK, s.deleted(path)
+		return nil, http.StatusOK, s.deleteAt(path)
 	}
 	return nil, 0, &atomFault{http.StatusMethodNotAllowed, "the method is not allowed"}
 }

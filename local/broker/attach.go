@@ -18,8 +18,7 @@ func (s *session) attach(a *wire.Attach) *wire.Error {
 		return refuse(wire.CondNotAllowed, "the name of a link has at most %d bytes", maxName)
 	case a.Handle > handleMax:
 		return refuse(wire.CondNotAllowed, "handle %d is beyond handle-max %d", a.Handle, handleMax)
-	}
-	if s.conn.links >= 2*maxLinks { // the peer was refused as many, and goes on
+	case s.conn.links >= 2*maxLinks: // the peer was refused as many, and goes on
 		return refuse(wire.CondResourceLimitExceeded, "a connection has at most %d links", maxLinks)
 	}
 	l := &link{session: s, handle: a.Handle, name: a.Name, weight: weightOf(a)}

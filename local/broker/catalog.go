@@ -109,8 +109,8 @@ func (s *Server) createQueue(q Queue) error {
 }
 
 // UpdateQueue changes a queue. RequiresSession, RequiresDuplicateDetection, its
-// window and EnablePartitioning can't change. If anything does, all links of the queue are detached,
-// as in Service Bus. The error names every fault, or is ErrUnknownEntity.
+// window and EnablePartitioning can't change. If anything does, all links of the
+// queue are detached, as in Service Bus. The error names every fault, or is ErrUnknownEntity.
 func (s *Server) UpdateQueue(q Queue) error { return s.kept(s.updateQueue(q)) }
 
 func (s *Server) updateQueue(q Queue) error {

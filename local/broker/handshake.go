@@ -9,6 +9,7 @@ import (
 )
 
 const (
+	// containerID is the name by which the broker calls itself in AMQP.
 	containerID = "muster-broker"
 	// handshakeTimeout bounds the time from the first byte to the open.
 	handshakeTimeout = 20 * time.Second

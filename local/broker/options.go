@@ -129,8 +129,9 @@ type Queue struct {
 	// means that of the Options. Batches have at most 1 MiB, or what the Options say
 	// if that is more.
 	MaxMessageSizeInKilobytes int
-	// EnablePartitioning makes messages have at most 256 KiB, and duplicates be told by message id and partition key (or
-	// session) together. There are no partitions apart from that. It can't change.
+	// EnablePartitioning makes messages have at most 256 KiB, and duplicates be told by
+	// message id and partition key (or session) together. There are no partitions apart
+	// from that. It can't change.
 	EnablePartitioning bool
 	// AuthorizationRules are shared access keys for this queue, beside those of the
 	// Options.

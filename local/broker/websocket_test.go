@@ -28,14 +28,7 @@ func TestWebSocketsThatAnswerNoClose(t *testing.T) {
 	for name, script := range scripts {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				s, err := broker.New(oneQueue)
-				if err != nil {
-					t.Fatal(err)
-				}
-				listener := newPipes()
-				site := &http.Server{Handler: s.WebSocketHandler()}
-				served := make(chan error)
-				go func() { served <- site.Serve(listener) }()
+				s, listener, ended := serveWebSockets(t, oneQueue)
 				for range 20 {
 					conn := listener.dial()
 					defer conn.Close()
@@ -46,13 +39,10 @@ func TestWebSocketsThatAnswerNoClose(t *testing.T) {
 				}
 				synctest.Wait()
 				started := time.Now()
-				if err := errors.Join(s.Close(), site.Close()); err != nil {
-					t.Error(err)
-				}
+				ended(s.Close())
 				if took := time.Since(started); took > 10*time.Second {
 					t.Errorf("closing took %v", took)
 				}
-				<-served
 			})
 		})
 	}
@@ -61,14 +51,7 @@ func TestWebSocketsThatAnswerNoClose(t *testing.T) {
 // A protocol that is not AMQP is refused, and a peer that does not answer is cut off.
 func TestWebSocketsWithoutASubprotocol(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s, err := broker.New(oneQueue)
-		if err != nil {
-			t.Fatal(err)
-		}
-		listener := newPipes()
-		site := &http.Server{Handler: s.WebSocketHandler()}
-		served := make(chan error)
-		go func() { served <- site.Serve(listener) }()
+		s, listener, ended := serveWebSockets(t, oneQueue)
 		conn := listener.dial()
 		request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"+
 			"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n", broker.WebSocketPath)
@@ -85,9 +68,26 @@ func TestWebSocketsWithoutASubprotocol(t *testing.T) {
 			t.Errorf("it took %v", took)
 		}
 		<-begun
-		if err := errors.Join(s.Close(), site.Close()); err != nil {
+		ended(s.Close())
+	})
+}
+
+// serveWebSockets serves the WebSockets of a server on pipes. What it returns last
+// takes the error of stopping the server and waits for the end of the rest.
+func serveWebSockets(t *testing.T, options broker.Options) (*broker.Server, *pipes, func(error)) {
+	t.Helper()
+	s, err := broker.New(options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	listener := newPipes()
+	site := &http.Server{Handler: s.WebSocketHandler()}
+	served := make(chan error)
+	go func() { served <- site.Serve(listener) }()
+	return s, listener, func(stopped error) {
+		if err := errors.Join(stopped, site.Close()); err != nil {
 			t.Error(err)
 		}
 		<-served
-	})
+	}
 }

@@ -2,10 +2,8 @@ package broker_test
 
 import (
 	"encoding/binary"
-	"errors"
 	"io"
 	"net"
-	"net/http"
 	"testing"
 
 	"github.com/muster-mfa/muster/local/broker"
@@ -41,14 +39,7 @@ func FuzzWebSocket(f *testing.F) {
 	f.Add([]byte{0x81, 0x80, 0, 0, 0, 0})
 	f.Add(webSocketFrame(webSocketBinary, wire.AppendProtocolHeader(nil, wire.ProtocolSASL)))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		s, err := broker.New(fuzzed)
-		if err != nil {
-			t.Fatal(err)
-		}
-		listener := newPipes()
-		site := &http.Server{Handler: s.WebSocketHandler()}
-		served := make(chan error)
-		go func() { served <- site.Serve(listener) }()
+		s, listener, ended := serveWebSockets(t, fuzzed)
 		conn, theirs := net.Pipe()
 		listener.conns <- timeless{theirs}
 		answered := make(chan struct{})
@@ -59,9 +50,6 @@ func FuzzWebSocket(f *testing.F) {
 		_, _ = conn.Write(append([]byte(upgrade), data...))
 		conn.Close()
 		<-answered
-		if err := errors.Join(s.Shutdown(deadline(t)), site.Close()); err != nil {
-			t.Errorf("shutdown: %v", err)
-		}
-		<-served
+		ended(s.Shutdown(deadline(t)))
 	})
 }

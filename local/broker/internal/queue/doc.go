@@ -32,7 +32,7 @@
 //
 // A Queue is shared by all connections and guards itself with one mutex. The
 // alternative, one goroutine per queue, would put two channel hops into every
-// receive and every settlement; the critical sections here are map and heap
+// receive and every settlement; the critical sections here are map, heap and tree
 // operations of some hundred nanoseconds with no I/O inside, so a mutex is
 // both faster and simpler. Locks are always taken queue first, dead-letter
 // queue second.

@@ -44,6 +44,19 @@ func (q *bench) take(b *testing.B) queue.Delivery {
 	return d
 }
 
+// setState accepts a session, gives it a state and gives it back.
+func (q *bench) setState(b *testing.B, id string) {
+	s, _, err := q.Accept(q.now, id, func() {})
+	if err != nil {
+		b.Fatal(err)
+	}
+	q.now = q.now.Add(1)
+	if err := q.SetSessionState(q.now, id, []byte("state")); err != nil {
+		b.Fatal(err)
+	}
+	q.CloseSession(q.now, s)
+}
+
 func (q *bench) complete(b *testing.B, d queue.Delivery) {
 	if err := q.Complete(q.now, d.Token); err != nil {
 		b.Fatal(err)
@@ -191,16 +204,7 @@ var sessionOperations = map[string]func(*testing.B, *bench){
 		q.enqueue(b, queue.Item{Payload: benchItem.Payload, Session: &id})
 	},
 	"AcceptState": func(b *testing.B, q *bench) {
-		id := fmt.Sprint("session", q.somewhere(q.depth))
-		s, _, err := q.Accept(q.now, id, func() {})
-		if err != nil {
-			b.Fatal(err)
-		}
-		q.now = q.now.Add(1)
-		if err := q.SetSessionState(q.now, id, []byte("state")); err != nil {
-			b.Fatal(err)
-		}
-		q.CloseSession(q.now, s)
+		q.setState(b, fmt.Sprint("session", q.somewhere(q.depth)))
 	},
 	"List100": func(b *testing.B, q *bench) {
 		if got := q.Sessions(q.now, time.Time{}, int(q.somewhere(q.depth-100)), 100); len(got) != 100 {
@@ -235,16 +239,7 @@ func BenchmarkSessions(b *testing.B) {
 		}
 		perSession := float64(heap()-before) / float64(depth)
 		for i := range 200 {
-			id := fmt.Sprint("session", i)
-			s, _, err := q.Accept(q.now, id, func() {})
-			if err != nil {
-				b.Fatal(err)
-			}
-			q.now = q.now.Add(1)
-			if err := q.SetSessionState(q.now, id, []byte("state")); err != nil {
-				b.Fatal(err)
-			}
-			q.CloseSession(q.now, s)
+			q.setState(b, fmt.Sprint("session", i))
 		}
 		for _, name := range slices.Sorted(maps.Keys(sessionOperations)) {
 			b.Run(fmt.Sprintf("%s/sessions=%d", name, depth), func(b *testing.B) {

@@ -22,10 +22,10 @@ run: $(BIN) ## build, and apply examples/users.csv to a simulated tenant; result
 
 # The tests through the binary wait far more than they compute, hence -parallel.
 test: vet chromium ## vet and run all tests with the race detector, those of the endpoint also on disk, over TLS and over WebSocket
-	$(GO) test -race -parallel 8 -timeout 8m ./...
-	MUSTERTEST_DURABLE=1 $(GO) test -count 1 -timeout 8m ./local/broker
-	MUSTERTEST_TRANSPORT=tls $(GO) test -count 1 -timeout 8m ./local/broker
-	MUSTERTEST_TRANSPORT=websocket MUSTERTEST_DURABLE=1 $(GO) test -count 1 -timeout 8m ./local/broker
+	$(GO) test -race -parallel 8 -timeout 12m ./...
+	MUSTERTEST_DURABLE=1 $(GO) test -count 1 -timeout 12m ./local/broker
+	MUSTERTEST_TRANSPORT=tls $(GO) test -count 1 -timeout 12m ./local/broker
+	MUSTERTEST_TRANSPORT=websocket MUSTERTEST_DURABLE=1 $(GO) test -count 1 -timeout 12m ./local/broker
 
 CLIENTS := local/broker/clients/js
 test-clients: $(BIN) proton ## hold muster local against the official JavaScript client and plain AMQP clients (needs node and npm)

@@ -64,9 +64,15 @@ func TestScheduledMessagesFillAnEntity(t *testing.T) {
 		if err := sender.SendMessage(deadline(t), big, nil); !hasCondition(err, amqp.ErrCondResourceLimitExceeded) {
 			t.Errorf("%s: sent, %v", name, err)
 		}
+		// The client gives its connection up at this refusal and tries again, so that it
+		// is another's.
+		again, err := connect(t, s).NewSender(name, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if _, err := sender.ScheduleMessages(ctx, []*azservicebus.Message{big}, later, nil); err == nil {
+		if _, err := again.ScheduleMessages(ctx, []*azservicebus.Message{big}, later, nil); err == nil {
 			t.Errorf("%s: scheduled beyond the size", name)
 		}
 		if err := sender.CancelScheduledMessages(deadline(t), numbers, nil); err != nil {

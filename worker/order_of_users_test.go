@@ -119,9 +119,12 @@ func TestAUserWhoIsNotFoundAtOnceIsPassed(t *testing.T) {
 	users, names := people(10)
 	late := upn(names[0])
 	r := newRig(t, config{users: users, graph: graphclient.Options{MaxTries: 1}, worker: worker.Options{Concurrency: 12}})
-	lookUp := once("GET", "/users/"+late)
-	r.front.use(func(_ int, w http.ResponseWriter, req *http.Request) bool {
-		return lookUp(req) && refuse(w, 500, "generalException")
+	lookUp, again := once("GET", "/users/"+late), newHold("/users/"+late)
+	r.front.use(func(n int, w http.ResponseWriter, req *http.Request) bool {
+		if lookUp(req) {
+			return refuse(w, 500, "generalException")
+		}
+		return again.meddle(n, w, req)
 	})
 	commands := []messages.Command{
 		{User: late, Phones: mobile(number(1))},
@@ -131,7 +134,9 @@ func TestAUserWhoIsNotFoundAtOnceIsPassed(t *testing.T) {
 		commands = append(commands, messages.Command{User: upn(name), Phones: mobile(number(10 + i))})
 	}
 	ids := r.publish(commands...)
-	r.work()
+	s := r.startAwaiting(len(names) - 1)
+	again.release()
+	s.wait()
 	r.wantResults(messages.Applied, ids...)
 	order := r.reported()
 	if last := order[len(order)-2:]; last[0].CommandID != ids[0] || last[1].CommandID != ids[1] {
@@ -151,12 +156,7 @@ func TestUsersDoNotWaitForOneAnother(t *testing.T) {
 		commands = append(commands, messages.Command{User: upn(name), Phones: mobile(number(i))})
 	}
 	ids := r.publish(commands...)
-	others := make(chan struct{}, len(ids))
-	r.config.worker.Report = func(o messages.Outcome) { others <- struct{}{} }
-	s := r.start()
-	for range len(ids) - 1 {
-		<-others
-	}
+	s := r.startAwaiting(len(names) - 1)
 	stuck.release()
 	s.wait()
 	r.wantResults(messages.Applied, ids...)

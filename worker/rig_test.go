@@ -256,6 +256,27 @@ func (r *rig) start() *shift {
 	return s
 }
 
+// startAwaiting starts a worker, and returns once it has reported as many outcomes.
+func (r *rig) startAwaiting(outcomes int) *shift {
+	r.t.Helper()
+	reported := make(chan struct{}, outcomes)
+	r.config.worker.Report = func(messages.Outcome) {
+		select {
+		case reported <- struct{}{}:
+		default: // more than was waited for
+		}
+	}
+	s := r.start()
+	for n := range outcomes {
+		select {
+		case <-reported:
+		case <-time.After(tooLong):
+			r.t.Fatalf("%d outcomes come, want %d; status %+v", n, outcomes, s.worker.Status())
+		}
+	}
+	return s
+}
+
 // wait returns when Run has.
 func (s *shift) wait() {
 	s.t.Helper()

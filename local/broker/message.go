@@ -165,8 +165,8 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 		return queue.Item{}, err
 	}
 	size := len(payload) + 64*len(rewrite.MessageAnnotations)
-	named := properties
 	if properties.MessageID == nil {
+		named := properties
 		named.MessageID = newMessageID()
 		rewrite.Properties = &named
 		size += 64
@@ -180,7 +180,8 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 		item.MessageID = fmt.Sprint(properties.MessageID)
 	}
 	if properties.GroupID.Set {
-		item.Session, item.PartitionKey = &properties.GroupID.Value, properties.GroupID.Value
+		id := properties.GroupID.Value
+		item.Session, item.PartitionKey = &id, id
 	}
 	if key, ok := annotations.Get(annotationPartitionKey); ok && key != nil {
 		item.PartitionKey = fmt.Sprint(key)

@@ -69,8 +69,9 @@ accessibility: chromium ## hold the page of muster report against axe-core, whic
 bench: $(BIN) ## commands per second through the worker and rows per second through load, beside the bare client
 	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./cmd/muster
 
-bench-broker: ## messages per second through the endpoint, in memory and on disk, with the bare client
-	$(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./local/broker
+bench-broker: ## messages per second through the endpoint, in memory and on disk, with the bare client; PROFILE=DIR keeps CPU profiles of both
+	@[ -z "$(PROFILE)" ] || mkdir -p "$(PROFILE)"
+	MUSTERTEST_PROFILE=$(abspath $(PROFILE)) $(GO) test -run '^$$' -bench . -benchtime 3s -count 1 ./local/broker
 
 # One target per core at a time, each with one worker. What a target prints comes
 # out when it has ended, in one piece.

@@ -17,8 +17,11 @@ import (
 
 func TestMain(m *testing.M) {
 	if os.Getenv(childVariable) != "" {
-		fmt.Fprintln(os.Stderr, serveUntilKilled(os.Getenv(childFolder), os.Getenv(childAddress)))
-		os.Exit(1)
+		if err := serveUntilStopped(os.Getenv(childFolder), os.Getenv(childAddress)); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
 	}
 	goleak.VerifyTestMain(m)
 }

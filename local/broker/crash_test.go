@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"slices"
 	"strconv"
 	"strings"
@@ -31,7 +32,8 @@ const (
 	childVariable = "MUSTERTEST_CHILD"
 	childFolder   = "MUSTERTEST_CHILD_FOLDER"
 	childAddress  = "MUSTERTEST_CHILD_ADDRESS"
-	childSlow     = "MUSTERTEST_CHILD_SLOW" // every other one has a slow disk
+	childSlow     = "MUSTERTEST_CHILD_SLOW"    // every other one has a slow disk
+	childProfile  = "MUSTERTEST_CHILD_PROFILE" // the file for its CPU profile
 )
 
 // crashOptions are those of the server that is killed, and of those of the benchmarks.
@@ -53,8 +55,16 @@ func crashOptions(folder string) broker.Options {
 	}
 }
 
-// serveUntilKilled is what such a process does.
-func serveUntilKilled(folder, address string) error {
+// serveUntilStopped is what such a process does. It is killed, or stopped by SIGTERM
+// so that its profile is whole.
+func serveUntilStopped(folder, address string) error {
+	stopped, cancel := signal.NotifyContext(context.Background(), syscall.SIGTERM)
+	defer cancel()
+	endProfile, err := startProfile(os.Getenv(childProfile))
+	if err != nil {
+		return err
+	}
+	defer endProfile()
 	s, err := broker.New(crashOptions(folder))
 	if err != nil {
 		return err
@@ -77,7 +87,12 @@ func serveUntilKilled(folder, address string) error {
 	ended := make(chan error, 2)
 	go func() { ended <- http.Serve(web, s.ManagementHandler()) }()
 	go func() { ended <- s.Serve(l) }()
-	return <-ended
+	select {
+	case err := <-ended:
+		return err
+	case <-stopped.Done():
+		return nil
+	}
 }
 
 // victim is a server in a process of its own, which is killed.

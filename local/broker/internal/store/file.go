@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -41,7 +42,16 @@ var (
 // file is an open database.
 type file struct {
 	*bolt.DB
-	handle *os.File
+	handle handle
+}
+
+// handle is the file itself, which is looked at and mended besides bbolt.
+type handle interface {
+	io.ReaderAt
+	io.WriterAt
+	Stat() (fs.FileInfo, error)
+	Sync() error
+	Close() error
 }
 
 // openFile opens the file of a folder and makes both if need be. It gives room back
@@ -94,8 +104,9 @@ func openBolt(name string, o bolt.Options) (f *file, err error) {
 	}()
 	o.Timeout, o.NoFreelistSync, o.FreelistType, o.InitialMmapSize = lockTimeout, true, bolt.FreelistMapType, mapSize
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
-		f.handle, err = os.OpenFile(name, flag, mode)
-		return f.handle, err
+		opened, err := os.OpenFile(name, flag, mode)
+		f.handle = opened
+		return opened, err
 	}
 	if f.DB, err = bolt.Open(name, 0o600, &o); err != nil {
 		return nil, openError(err)

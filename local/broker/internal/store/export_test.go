@@ -6,12 +6,12 @@ import (
 	"unsafe"
 )
 
-// CompactFrom sets the size from which on a file is compacted, until the function that
-// it returns is called.
-func CompactFrom(size int64) (restore func()) {
-	old := compactFrom
-	compactFrom = size
-	return func() { compactFrom = old }
+// CompactFrom sets the size from which on a file is compacted, and how many bytes of it
+// in one transaction, until the function that it returns is called.
+func CompactFrom(size, step int64) (restore func()) {
+	oldSize, oldStep := compactFrom, compactStep
+	compactFrom, compactStep = size, step
+	return func() { compactFrom, compactStep = oldSize, oldStep }
 }
 
 // Interpose has a store go through others to its file, and returns what it used before.

@@ -24,13 +24,15 @@ const (
 	// mapSize is the address space that the file gets at once: to grow it, all
 	// readers have to stop.
 	mapSize = 1 << 30
-	// compactStep is how many bytes are rewritten in one transaction.
-	compactStep = 16 << 20
 )
 
-// compactFrom is the size in bytes from which on a file is rewritten that is free for
-// the most part.
-var compactFrom int64 = 64 << 20
+var (
+	// compactFrom is the size in bytes from which on a file is rewritten that is free
+	// for the most part.
+	compactFrom int64 = 64 << 20
+	// compactStep is how many bytes are rewritten in one transaction.
+	compactStep int64 = 16 << 20
+)
 
 var (
 	// ErrInUse is returned for a folder that another process has open.

@@ -145,19 +145,24 @@ func TestAFileIsMadeWhole(t *testing.T) {
 	}
 }
 
-func sizeOf(t *testing.T, folder string) int64 {
+func infoOf(t *testing.T, folder string) fs.FileInfo {
 	t.Helper()
 	info, err := os.Stat(filepath.Join(folder, "broker.db"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return info.Size()
+	return info
+}
+
+func sizeOf(t *testing.T, folder string) int64 {
+	t.Helper()
+	return infoOf(t, folder).Size()
 }
 
 // A large file that is free for the most part is rewritten at the next start, and holds
 // the same.
 func TestAFileIsCompacted(t *testing.T) {
-	defer store.CompactFrom(1 << 20)()
+	defer store.CompactFrom(1<<20, 16<<20)()
 	folder := t.TempDir()
 	s := open(t, folder, store.Options{})
 	e := s.Create("q", []byte("{}"))

@@ -20,7 +20,13 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	if folder := os.Getenv(childFolder); folder != "" {
+		fmt.Fprintln(os.Stderr, openUntilKilled(folder))
+		os.Exit(1)
+	}
+	goleak.VerifyTestMain(m)
+}
 
 var start = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 

@@ -10,27 +10,30 @@ import (
 )
 
 // dispose settles deliveries that the peer received. Dispositions about what
-// it sent need no answer: we settle those ourselves.
+// it sent need no answer: we settle those ourselves. Those about deliveries of a link
+// that is gone have no effect: their answer would reach nobody, and a peer that takes
+// them for failed would be wrong. It may settle by token.
 func (s *session) dispose(d *wire.Disposition) {
 	if d.Role != wire.RoleReceiver || !d.Settled && !terminal(d.State) {
 		return
 	}
 	for _, id := range s.deliveries(d.First, d.Last.Or(d.First)) {
 		u := s.unsettled[id]
+		if u.from.gone {
+			s.forget(id)
+			continue
+		}
 		state, settled := u.settle(d.State)
 		if !settled && !d.Settled {
 			continue
 		}
-		delete(s.unsettled, id)
-		s.conn.weight -= unsettledWeight
+		s.forget(id)
 		if !d.Settled {
 			s.writeAfter(u.from.link.entity.ticket(),
 				&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
 		}
 	}
-	if len(s.unsettled) < maxUnsettled {
-		s.conn.unblock(s.full)
-	}
+	s.refill()
 }
 
 // deliveries returns the unsettled delivery ids from first to last, in order.

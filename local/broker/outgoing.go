@@ -45,6 +45,7 @@ type outgoing struct {
 	ready         bool // listed in conn.ready
 	woken         bool // by the queue, and has not taken a message since
 	gone          bool // no longer attached
+	unsettled     int  // deliveries of the session's that are this link's
 
 	transfer *wire.Transfer // the delivery that is not complete yet
 	rest     []byte         // what of it is still to be sent
@@ -58,9 +59,10 @@ type answer struct {
 }
 
 // drop ends the link's interest in its queue. What it was sent stays locked
-// until it is settled or the lock expires; but a session is given back.
+// until it is settled by token or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
+	l.link.session.disown(l)
 	delete(l.link.session.shut, l)
 	delete(l.link.session.full, l)
 	delete(l.link.session.conn.crowded, l)
@@ -207,7 +209,7 @@ func (l *outgoing) next() bool {
 	case l.queue == nil:
 		l.exhausted()
 		return false
-	case !l.settled && len(s.unsettled) >= maxUnsettled:
+	case !l.settled && len(s.unsettled)-s.stale >= maxUnsettled:
 		l.pass()
 		s.full[l] = true
 		return false // until the next settlement
@@ -244,8 +246,7 @@ func (l *outgoing) take() bool {
 	}
 	tag := guid(d.Token)
 	if !l.settled {
-		s.unsettled[s.nextDelivery] = unsettled{from: l, token: d.Token}
-		s.conn.weight += unsettledWeight
+		s.hold(l, d.Token)
 	}
 	l.begin(payload, tag[:])
 	return true

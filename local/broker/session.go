@@ -1,9 +1,6 @@
 package broker
 
-import (
-	"github.com/muster-mfa/muster/local/broker/internal/queue"
-	"github.com/muster-mfa/muster/local/broker/internal/wire"
-)
+import "github.com/muster-mfa/muster/local/broker/internal/wire"
 
 const (
 	// handleMax is the highest link handle of a session.
@@ -11,9 +8,6 @@ const (
 	// sessionWindow is how many transfer frames a peer may be ahead of us; it
 	// is opened anew when half of it is used up.
 	sessionWindow = 5000
-	// maxUnsettled bounds the deliveries of a session that the peer has not
-	// settled. A peer that never settles gets no more.
-	maxUnsettled = 16384
 )
 
 // session is one AMQP session.
@@ -29,17 +23,12 @@ type session struct {
 	outgoingWindow uint32 // transfers that the peer takes
 	nextDelivery   uint32
 	unsettled      map[uint32]unsettled // by delivery id
+	stale          int                  // how many of them are of links that are gone
 	shut, full     map[*outgoing]bool   // links that wait for the window, and for a settlement
 
 	links map[uint32]*link // by handle, which is the same both ways
 
 	waiting waiting // frames that wait for the disk
-}
-
-// unsettled is a delivery that the peer has not settled.
-type unsettled struct {
-	from  *outgoing
-	token queue.Token
 }
 
 // begin starts a session.
@@ -124,7 +113,7 @@ func (s *session) drop() {
 		s.remove(l)
 	}
 	s.conn.weight -= int64(len(s.unsettled)) * unsettledWeight
-	s.unsettled = nil
+	s.unsettled, s.stale = nil, 0
 }
 
 // remove forgets a link.

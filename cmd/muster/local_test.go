@@ -36,6 +36,15 @@ func TestLocalServesTheManagementAPI(t *testing.T) {
 	if got, err := io.ReadAll(resp.Body); err != nil || !bytes.Contains(got, []byte("<RequiresSession>true</RequiresSession>")) {
 		t.Errorf("description %s, %v", got, err)
 	}
+	// What can't be a name is refused, and not led elsewhere.
+	refused, err := http.Get(l.Management + "/orders//new")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer refused.Body.Close()
+	if refused.StatusCode != http.StatusBadRequest || refused.Request.URL.Path != "/orders//new" {
+		t.Errorf("status %d of %s", refused.StatusCode, refused.Request.URL)
+	}
 }
 
 func TestLocalSpeaksTLS(t *testing.T) {

@@ -131,13 +131,18 @@ func parseKey(text string) (broker.Key, error) {
 }
 
 // managementSite serves the management API, and beside it AMQP over WebSocket and
-// faults for tests.
+// faults for tests. Paths are taken as they are: one with an empty segment is none of
+// an entity's, and to redirect its request to another would lose its token and body.
 func managementSite(s *broker.Server) http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("/", s.ManagementHandler())
-	webSocket := s.WebSocketHandler()
-	mux.Handle(broker.WebSocketPath, webSocket)
-	mux.Handle(broker.WebSocketPath+"/{$}", webSocket)
-	mux.Handle(broker.FaultsPath, s.FaultsHandler())
-	return mux
+	manage, webSocket, faults := s.ManagementHandler(), s.WebSocketHandler(), s.FaultsHandler()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch r.URL.Path {
+		case broker.WebSocketPath, broker.WebSocketPath + "/":
+			webSocket.ServeHTTP(w, r)
+		case broker.FaultsPath:
+			faults.ServeHTTP(w, r)
+		default:
+			manage.ServeHTTP(w, r)
+		}
+	})
 }

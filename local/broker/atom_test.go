@@ -158,6 +158,8 @@ func TestWhatAQueueCanNotBeIsRefused(t *testing.T) {
 	for name, p := range map[string]admin.QueueProperties{
 		"lock":    {LockDuration: to.Ptr("PT6M")},
 		"text":    {LockDuration: to.Ptr("a minute")},
+		"nothing": {LockDuration: to.Ptr("PT0S")},
+		"no-life": {DefaultMessageTimeToLive: to.Ptr("PT0.00000001S")},
 		"idle":    {AutoDeleteOnIdle: to.Ptr("PT1M")},
 		"count":   {MaxDeliveryCount: to.Ptr[int32](0)},
 		"size":    {MaxSizeInMegabytes: to.Ptr[int32](81921)},

@@ -27,7 +27,7 @@ func (f *atomFaults) span(field string, text *string, to *time.Duration) {
 	if text == nil || *text == "" {
 		return
 	}
-	v, err := parseDuration(*text)
+	v, err := parsePositive(*text)
 	if err != nil {
 		f.add("%s: %w", field, err)
 		return

@@ -192,22 +192,13 @@ func (r *configReader) duration(to *time.Duration) configRead {
 			return
 		}
 		text := v.Value.(hujson.Literal).String()
-		d, err := parseDuration(text)
-		switch {
-		case err != nil:
+		d, err := parsePositive(text)
+		if err != nil {
 			r.fault(path, v, "%w", err)
-		case d == 0 && !wholeSeconds(text):
-			r.fault(path, v, "%q must be longer than nothing", text)
-		default:
-			*to = d
+			return
 		}
+		*to = d
 	}
-}
-
-// wholeSeconds tells a duration that has no bound from none at all, which are both 0.
-func wholeSeconds(text string) bool {
-	whole, _, _ := strings.Cut(text, ".")
-	return strings.ContainsAny(whole, "123456789")
 }
 
 // ignored takes what means nothing here.

@@ -39,6 +39,21 @@ func parseDuration(text string) (time.Duration, error) {
 	return time.Duration(math.Round(seconds*1e7)) * 100, nil
 }
 
+// parsePositive is parseDuration for one that is longer than nothing.
+func parsePositive(text string) (time.Duration, error) {
+	d, err := parseDuration(text)
+	if err == nil && d == 0 && !wholeSeconds(text) {
+		return 0, fmt.Errorf("%q must be longer than nothing", text)
+	}
+	return d, err
+}
+
+// wholeSeconds tells a duration that has no bound from none at all, which are both 0.
+func wholeSeconds(text string) bool {
+	whole, _, _ := strings.Cut(text, ".")
+	return strings.ContainsAny(whole, "123456789")
+}
+
 // formatDuration is the reverse; 0 has no bound.
 func formatDuration(d time.Duration) string {
 	if d == 0 {

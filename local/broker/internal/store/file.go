@@ -44,7 +44,9 @@ var (
 // file is an open database.
 type file struct {
 	*bolt.DB
+	name   string
 	handle handle
+	is     fs.FileInfo // which file it is
 }
 
 // handle is the file itself, which is looked at and mended besides bbolt.
@@ -96,7 +98,7 @@ func openFile(folder string, log *slog.Logger) (*file, error) {
 
 // openBolt opens a database.
 func openBolt(name string, o bolt.Options) (f *file, err error) {
-	f = &file{}
+	f = &file{name: name}
 	defer func() {
 		// bbolt panics on some kinds of damage, and leaves the file open.
 		if r := recover(); r != nil {
@@ -113,11 +115,9 @@ func openBolt(name string, o bolt.Options) (f *file, err error) {
 	if f.DB, err = bolt.Open(name, 0o600, &o); err != nil {
 		return nil, openError(err)
 	}
-	// Another process may have put a file in the place of the one that was opened.
-	is, err := f.handle.Stat()
-	if err == nil {
-		var named fs.FileInfo
-		if named, err = os.Stat(name); err == nil && !os.SameFile(is, named) {
+	if f.is, err = f.handle.Stat(); err == nil {
+		// Another process may have put a file in the place of the one that was opened.
+		if err = f.named(); errors.Is(err, errTakenAway) {
 			err = ErrInUse
 		}
 	}
@@ -125,6 +125,28 @@ func openBolt(name string, o bolt.Options) (f *file, err error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	return f, nil
+}
+
+var (
+	// errTakenAway is the error of a file that has its name no more: what is written to
+	// it is gone with the process.
+	errTakenAway = errors.New("the file was taken away, or another was put in its place")
+	// errCutOff is the error of a file that has become shorter, which bbolt never does.
+	errCutOff = errors.New("the file was cut off")
+)
+
+// named returns an error unless it is the whole file that has its name.
+func (f *file) named() error {
+	is, err := os.Stat(f.name)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) || err == nil && !os.SameFile(is, f.is):
+		return fmt.Errorf("write %s: %w", f.name, errTakenAway)
+	case err == nil && is.Size() < f.is.Size():
+		return fmt.Errorf("write %s: %w", f.name, errCutOff)
+	case err == nil:
+		f.is = is
+	}
+	return err
 }
 
 func openError(err error) error {
@@ -138,12 +160,25 @@ func openError(err error) error {
 	return fmt.Errorf("%w: %w", ErrDamaged, err)
 }
 
-// create makes a file where there is none: as a whole, so that whoever is interrupted,
-// or has no room on the disk, leaves nothing that can't be opened.
+// create makes a file where there is none. Somebody else may do the same at the same
+// time; then both go on with the first that is there.
 func create(name string) error {
 	if _, err := os.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
+	err := createWhole(name)
+	if err != nil {
+		// Who was first removes what others have begun.
+		if _, absent := os.Stat(name); absent == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+// createWhole makes a file so that whoever is interrupted, or has no room on the disk,
+// leaves nothing that can't be opened.
+func createWhole(name string) error {
 	empty, err := os.CreateTemp(filepath.Dir(name), newPattern)
 	if err != nil {
 		return err
@@ -159,8 +194,7 @@ func create(name string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	// Somebody else may make one in the same moment; both go on with the first. Where
-	// there are no links, whoever loses finds that the file is another's.
+	// Where there are no links, whoever loses finds that the file is another's.
 	if err := os.Link(empty.Name(), name); err != nil && !errors.Is(err, fs.ErrExist) {
 		if err := os.Rename(empty.Name(), name); err != nil {
 			return err
@@ -171,6 +205,10 @@ func create(name string) error {
 
 // check looks for damage, which is told of rather than met later.
 func check(name string) error {
+	// bbolt would make a database of an empty file.
+	if info, err := os.Stat(name); err == nil && info.Size() == 0 {
+		return fmt.Errorf("%w: it is empty", ErrDamaged)
+	}
 	f, err := openBolt(name, bolt.Options{ReadOnly: true})
 	if err != nil {
 		return err
@@ -221,7 +259,7 @@ func (f *file) compact(as, name string) (*file, error) {
 	if err != nil {
 		return nil, errors.Join(err, dense.Close(), os.Remove(as))
 	}
-	dense.NoSync = false
+	dense.NoSync, dense.name = false, name
 	return dense, nil
 }
 

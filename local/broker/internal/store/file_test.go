@@ -8,6 +8,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -39,6 +41,38 @@ func TestAFileThatIsNone(t *testing.T) {
 	folder := t.TempDir()
 	writeFile(t, filepath.Join(folder, "broker.db"), []byte(strings.Repeat("not a database ", 1000)))
 	wantDamaged(t, folder)
+}
+
+func TestAnEmptyFile(t *testing.T) {
+	folder := t.TempDir()
+	writeFile(t, filepath.Join(folder, "broker.db"), nil)
+	wantDamaged(t, folder)
+}
+
+// Of several that start on a new folder at once, one has it and the others hear so.
+func TestAFolderIsMadeBySeveral(t *testing.T) {
+	var work sync.WaitGroup
+	for range 8 {
+		folder := filepath.Join(t.TempDir(), "new")
+		var owners atomic.Int32
+		for range 4 {
+			work.Go(func() {
+				s, err := store.Open(folder, store.Options{})
+				if err == nil {
+					owners.Add(1)
+					t.Cleanup(func() { closed(t, s) })
+				} else if !errors.Is(err, store.ErrInUse) {
+					t.Errorf("error %v, want ErrInUse", err)
+				}
+			})
+		}
+		t.Cleanup(func() {
+			if n := owners.Load(); n != 1 {
+				t.Errorf("%d have it", n)
+			}
+		})
+	}
+	work.Wait()
 }
 
 func TestTheDatabaseOfAnotherProgram(t *testing.T) {

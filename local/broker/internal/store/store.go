@@ -307,14 +307,23 @@ func (s *Store) transact(batch []change) error {
 			return err
 		}
 	}
-	return s.db.Update(func(tx *bolt.Tx) error {
+	if err := s.db.named(); err != nil {
+		return err
+	}
+	return guard(func() error {
+		tx, err := s.db.Begin(true)
+		if err != nil {
+			return err
+		}
+		// Update would read the file once more after a panic.
+		defer func() { _ = tx.Rollback() }() // it has ended, unless something is wrong already
 		w := writer{tx: tx, buckets: make(map[bucketKey]*bolt.Bucket)}
 		for i := range batch {
 			if err := w.write(&batch[i]); err != nil {
 				return err
 			}
 		}
-		return nil
+		return tx.Commit()
 	})
 }
 
@@ -326,20 +335,22 @@ func (s *Store) load(at location) []byte {
 	if waiting {
 		return payload
 	}
-	err := s.db.View(func(tx *bolt.Tx) error {
-		b := tx.Bucket(entityName(at.entity))
-		if b == nil {
-			return errRecord
-		}
-		if b = b.Bucket(messagesName(at.dead)); b == nil {
-			return errRecord
-		}
-		r, err := readRecord(b.Get(sequenceKey(at.sequence)))
-		payload = bytes.Clone(r.Payload)
-		return err
+	err := guard(func() error {
+		return s.db.View(func(tx *bolt.Tx) error {
+			b := tx.Bucket(entityName(at.entity))
+			if b == nil {
+				return errRecord
+			}
+			if b = b.Bucket(messagesName(at.dead)); b == nil {
+				return errRecord
+			}
+			r, err := readRecord(b.Get(sequenceKey(at.sequence)))
+			payload = bytes.Clone(r.Payload)
+			return err
+		})
 	})
 	if err != nil {
-		s.log.Error("a message can't be read from the disk", "sequence", at.sequence, "error", err)
+		s.log.Error("a message can't be read from the disk", "file", s.db.name, "sequence", at.sequence, "error", err)
 	}
 	return payload
 }

@@ -72,7 +72,7 @@ WebSocket on --management-port.
 }
 
 func runLocal(cmd *cobra.Command, p *process, f *localFlags) error {
-	rehearsal, err := f.tls.rehearsal(f.host)
+	rehearsal, err := f.tls.rehearsal(cmd, f.host)
 	if err != nil {
 		return err
 	}

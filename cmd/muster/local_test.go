@@ -88,6 +88,25 @@ func TestLocalSpeaksTLS(t *testing.T) {
 	}
 }
 
+// What would be without effect, or not what was meant, is refused.
+func TestLocalRefusesFlagsThatMeanNothing(t *testing.T) {
+	t.Parallel()
+	for _, tt := range []struct {
+		args []string
+		says string
+	}{
+		{[]string{"--tls-name", "contoso.example"}, "--tls-name means nothing without --tls"},
+		{[]string{"--token-lifetime", "10s"}, "--token-lifetime means nothing without --tls"},
+		{[]string{"--key", "own:value:Listen@"}, "its name is missing"},
+		{[]string{"--lock-duration", "0s"}, "more than nothing"},
+		{[]string{"--max-delivery-count", "0"}, "more than nothing"},
+	} {
+		if r := muster(t, nil, "", append([]string{"local", "--users", "1"}, tt.args...)...).expect(t, 2); !strings.Contains(r.stderr, tt.says) {
+			t.Errorf("%v: stderr %s", tt.args, r.stderr)
+		}
+	}
+}
+
 func TestLocalKeys(t *testing.T) {
 	t.Parallel()
 	l := startLocal(t, "--users", "1", "--key", "own:a:b", "--key", "listener:c:Listen")

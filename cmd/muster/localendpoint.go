@@ -53,6 +53,9 @@ func (f *endpointFlags) entities(cmd *cobra.Command, p *process) (broker.Options
 	if f.config != "" {
 		return f.configured(cmd, p)
 	}
+	if f.lockDuration == 0 || f.maxDeliveryCount == 0 {
+		return broker.Options{}, usageError("--lock-duration and --max-delivery-count must be more than nothing")
+	}
 	var o broker.Options
 	for _, name := range append(slices.Clone(f.queues), f.sessionQueues...) {
 		o.Queues = append(o.Queues, broker.Queue{Name: name, LockDuration: f.lockDuration, MaxDeliveryCount: f.maxDeliveryCount, MaxSizeInMegabytes: roomy})
@@ -122,8 +125,11 @@ func parseKey(text string) (broker.Key, error) {
 	}
 	k := broker.Key{Name: name, Value: value}
 	if i := strings.LastIndexByte(value, ':'); i > 0 {
-		names, entity, _ := strings.Cut(value[i+1:], "@")
+		names, entity, scoped := strings.Cut(value[i+1:], "@")
 		if rights, err := broker.ParseRights(names); err == nil {
+			if scoped && entity == "" {
+				return broker.Key{}, usageError("the --key %s is for one queue or topic, but its name is missing after the @", name)
+			}
 			k.Value, k.Rights, k.Entity = value[:i], rights, entity
 		}
 	}

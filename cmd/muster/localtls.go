@@ -56,8 +56,13 @@ type rehearsal struct {
 }
 
 // rehearsal returns nil without --tls.
-func (f *localTLSFlags) rehearsal(host string) (*rehearsal, error) {
+func (f *localTLSFlags) rehearsal(cmd *cobra.Command, host string) (*rehearsal, error) {
 	if f.folder == "" {
+		for _, name := range []string{"tls-name", "grant", "app-certificate", "secret-lifetime", "token-lifetime"} {
+			if onCommandLine(cmd, name) {
+				return nil, usageError("--%s means nothing without --tls", name)
+			}
+		}
 		return nil, nil
 	}
 	ip := net.ParseIP(host)

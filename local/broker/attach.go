@@ -142,6 +142,11 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 	if fault := l.checkSource(a); fault != nil {
 		return false, fault
 	}
+	// The reply has the filters that are in place (part 3, section 3.5.3): that of a
+	// session is put there with it, and there are no others.
+	source := *a.Source
+	source.Filter = nil
+	reply.Source = &source
 	if reply.Target == nil {
 		reply.Target = &wire.Target{}
 	}

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"testing"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/muster-mfa/muster/local/broker"
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
@@ -96,5 +99,29 @@ func TestHalfReceived(t *testing.T) {
 	}
 	if got := receiveOne(t, receiver(t, client, nil)); !bytes.Equal(got.Body, body) {
 		t.Errorf("%d bytes came whole", len(got.Body))
+	}
+}
+
+// A filter that is not in place is not in the answer either, so that a client that
+// asked for one knows that it has to look for itself.
+func TestOnlyFiltersInPlaceAreAnswered(t *testing.T) {
+	s := start(t, broker.Options{Queues: []broker.Queue{{Name: "q"}, {Name: "sessions", RequiresSession: true}}})
+	p := openPeer(t, s)
+	p.begin()
+	selector := wire.Pair{Key: wire.Symbol("selector"), Value: wire.Described{Descriptor: wire.Symbol("apache.org:selector-filter:string"), Value: "a = 1"}}
+	session := wire.Pair{Key: wire.Symbol("com.microsoft:session-filter"), Value: "mine"}
+	for handle, tt := range []struct {
+		address    string
+		ask, given wire.Map
+	}{
+		{"q", wire.Map{selector}, nil},
+		{"sessions", wire.Map{selector, session}, wire.Map{session}},
+	} {
+		p.send(0, &wire.Attach{
+			Name: tt.address, Handle: uint32(handle), Role: wire.RoleReceiver, Source: &wire.Source{Address: tt.address, Filter: tt.ask}, Target: &wire.Target{},
+		})
+		if a := expect[*wire.Attach](p); a.Source == nil || !cmp.Equal(a.Source.Filter, tt.given, cmpopts.EquateEmpty()) {
+			t.Errorf("%s: source %+v, want the filters %v", tt.address, a.Source, tt.given)
+		}
 	}
 }

@@ -11,12 +11,14 @@ const (
 	nodeCBS        = "$cbs"
 	nodeManagement = "$management"
 	nodeDeadLetter = "$deadletterqueue"
+	nodeTransfer   = "$transfer"
 )
 
 // address is where a link wants to go: a node of an entity, or $cbs.
 type address struct {
 	entity     string // folded name of the queue; empty for $cbs
 	deadLetter bool   // the queue's $DeadLetterQueue
+	transfer   bool   // with deadLetter: its $Transfer/$DeadLetterQueue
 	management bool   // its $management node
 	cbs        bool
 }
@@ -30,7 +32,9 @@ func parseAddress(s string) address {
 	}
 	var a address
 	path, a.management = strings.CutSuffix(path, "/"+nodeManagement)
-	path, a.deadLetter = strings.CutSuffix(path, "/"+nodeDeadLetter)
+	if path, a.deadLetter = strings.CutSuffix(path, "/"+nodeDeadLetter); a.deadLetter {
+		path, a.transfer = strings.CutSuffix(path, "/"+nodeTransfer)
+	}
 	a.entity = path
 	return a
 }
@@ -63,6 +67,9 @@ func (a address) path() string {
 		return nodeCBS
 	}
 	path := a.entity
+	if a.transfer {
+		path += "/" + nodeTransfer
+	}
 	if a.deadLetter {
 		path += "/" + nodeDeadLetter
 	}

@@ -262,10 +262,13 @@ func (e *entity) closed(way Status) *wire.Error {
 	return nil
 }
 
-// node returns the queue that the link's address names: the entity's own or its
-// dead-letter queue.
+// node returns the queue that the link's address names: the entity's own, its
+// dead-letter queue, or that for transfers.
 func (l *link) node() *queue.Queue {
-	if l.address.deadLetter {
+	switch {
+	case l.address.transfer:
+		return l.session.conn.server.transfers
+	case l.address.deadLetter:
 		return l.entity.queue.DeadLetters()
 	}
 	return l.entity.queue

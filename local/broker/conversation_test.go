@@ -48,7 +48,7 @@ func (c *conversation) handle() uint32  { return pick[uint32](c, 0, 1, 2, 3, 4, 
 
 func (c *conversation) address() string {
 	return pick(c, "q", "sessions", "t", "t/Subscriptions/s", "on", "q/$DeadLetterQueue", "sessions/$DeadLetterQueue",
-		"q/$management", "sessions/$management", "t/Subscriptions/s/$management", "t/$management", "$cbs", "nothing", "")
+		"q/$management", "sessions/$management", "t/Subscriptions/s/$management", "t/$management", "$cbs", "nothing", "", "q/$Transfer/$DeadLetterQueue", "sessions/$Transfer/$DeadLetterQueue/$management")
 }
 
 func (c *conversation) number() uint32 {

@@ -74,8 +74,15 @@ func passedItem(p queue.Passed, source string) (queue.Item, error) {
 
 // forwards refuses a link that receives what is forwarded.
 func (l *link) forwards() *wire.Error {
-	d := l.entity.described()
-	if to := d.ForwardTo; to == "" && !l.address.deadLetter || d.ForwardDeadLetteredMessagesTo == "" && l.address.deadLetter {
+	d, to := l.entity.described(), ""
+	switch {
+	case l.address.transfer:
+	case l.address.deadLetter:
+		to = d.ForwardDeadLetteredMessagesTo
+	default:
+		to = d.ForwardTo
+	}
+	if to == "" {
 		return nil
 	}
 	return refuse(wire.CondNotAllowed, "Cannot create a message receiver on an entity with auto-forwarding enabled.")

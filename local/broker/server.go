@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
 	"github.com/muster-mfa/muster/local/broker/internal/store"
 )
 
@@ -23,10 +24,15 @@ type Server struct {
 	catalog catalog
 	faults  faults
 	memory  memory
-	making  sync.Mutex   // held while an entity is made or ended
-	store   *store.Store // nil without Options.Data
-	stored  sync.Once    // closes it
-	started time.Time
+	// transfers is the transfer dead-letter queue of every entity: for what was sent
+	// by way of one in a transaction and did not arrive. There are no transactions, so
+	// it is always empty; what a queue can't forward is in its dead-letter queue
+	// (service-bus-dead-letter-queues, auto forward and send via).
+	transfers *queue.Queue
+	making    sync.Mutex   // held while an entity is made or ended
+	store     *store.Store // nil without Options.Data
+	stored    sync.Once    // closes it
+	started   time.Time
 	// configuring tells that New carries the options out.
 	configuring bool
 
@@ -55,6 +61,7 @@ func New(options Options) (*Server, error) {
 		catalog:   catalog{entities: make(map[string]*entity, len(options.Queues))},
 		serving:   make(chan struct{}),
 		started:   options.Now(),
+		transfers: queue.New(queue.Config{LockDuration: defaultLockDuration}).DeadLetters(),
 		listeners: make(map[net.Listener]bool),
 		conns:     make(map[*conn]bool),
 	}

@@ -11,15 +11,15 @@ import (
 
 // dispose settles deliveries that the peer received. Dispositions about what
 // it sent need no answer: we settle those ourselves. Those about deliveries of a link
-// that is gone have no effect: their answer would reach nobody, and a peer that takes
-// them for failed would be wrong. It may settle by token.
+// that both sides have detached have no effect; until the peer has, what it settles may
+// have crossed our detach.
 func (s *session) dispose(d *wire.Disposition) {
 	if d.Role != wire.RoleReceiver || !d.Settled && !terminal(d.State) {
 		return
 	}
 	for _, id := range s.deliveries(d.First, d.Last.Or(d.First)) {
 		u := s.unsettled[id]
-		if u.from.gone {
+		if u.from.disowned {
 			s.forget(id)
 			continue
 		}
@@ -28,12 +28,21 @@ func (s *session) dispose(d *wire.Disposition) {
 			continue
 		}
 		s.forget(id)
+		if u.from.gone && !refused(state) {
+			u.from.link.entity.crossed.note(u.token, state)
+		}
 		if !d.Settled {
 			s.writeAfter(u.from.link.entity.ticket(),
 				&wire.Disposition{Role: wire.RoleSender, First: id, Last: wire.Some(id), Settled: true, State: state})
 		}
 	}
 	s.refill()
+}
+
+// refused tells whether a settlement was not carried out.
+func refused(answer wire.DeliveryState) bool {
+	r, ok := answer.(*wire.Rejected)
+	return ok && r.Error != nil
 }
 
 // deliveries returns the unsettled delivery ids from first to last, in order.

@@ -16,12 +16,16 @@ type link struct {
 
 	in  *incoming
 	out *outgoing
+	// left is the outgoing link that we have detached, while the peer may settle what
+	// it has of it because it doesn't know yet.
+	left *outgoing
 }
 
 // refuse detaches the link with an error.
 func (l *link) refuse(fault *wire.Error) {
 	l.session.conn.report("link detached", "entity", l.address.path(),
 		"condition", string(fault.Condition), "description", fault.Description)
+	l.left = l.out
 	l.drop()
 	l.detached = true
 	l.session.write(&wire.Detach{Handle: l.handle, Closed: true, Error: fault})

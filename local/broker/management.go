@@ -161,13 +161,18 @@ func (m management) updateDisposition(_ request, args wire.Map) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	status, _ := args.Get("disposition-status")
-	settle, err := m.settlement(fmt.Sprint(status), args)
+	asked, _ := args.Get("disposition-status")
+	status := fmt.Sprint(asked)
+	settle, err := m.settlement(status, args)
 	if err != nil {
 		return nil, err
 	}
 	for _, t := range tokens {
-		if err := settle(t); err != nil {
+		err := settle(t)
+		if errors.Is(err, queue.ErrLockLost) && m.entity.crossed.repeated(t, status) {
+			err = nil
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -180,11 +185,11 @@ func (m management) settlement(status string, args wire.Map) (func(queue.Token) 
 	changes, _ := modified.(wire.Map)
 	properties := overlay(changes)
 	switch status {
-	case "completed":
+	case statusCompleted:
 		return func(t queue.Token) error { return m.queue.Complete(now, t) }, nil
-	case "abandoned":
+	case statusAbandoned:
 		return func(t queue.Token) error { return m.queue.Abandon(now, t, properties) }, nil
-	case "suspended":
+	case statusSuspended:
 		if reason, given := text(args, "deadletter-reason"); given {
 			properties[queue.PropertyReason] = reason
 		}
@@ -192,7 +197,7 @@ func (m management) settlement(status string, args wire.Map) (func(queue.Token) 
 			properties[queue.PropertyDescription] = description
 		}
 		return func(t queue.Token) error { return m.queue.DeadLetter(now, t, properties) }, nil
-	case "defered": // as the protocol spells it
+	case statusDeferred:
 		return func(t queue.Token) error { return m.queue.Defer(now, t, properties) }, nil
 	}
 	return nil, argumentError{fmt.Sprintf("disposition-status %q is unknown", status)}

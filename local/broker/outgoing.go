@@ -45,6 +45,7 @@ type outgoing struct {
 	ready         bool // listed in conn.ready
 	woken         bool // by the queue, and has not taken a message since
 	gone          bool // no longer attached
+	disowned      bool // its deliveries can't be settled any more but by token
 	unsettled     int  // deliveries of the session's that are this link's
 
 	transfer *wire.Transfer // the delivery that is not complete yet
@@ -62,7 +63,6 @@ type answer struct {
 // until it is settled by token or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
-	l.link.session.disown(l)
 	delete(l.link.session.shut, l)
 	delete(l.link.session.full, l)
 	delete(l.link.session.conn.crowded, l)

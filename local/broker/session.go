@@ -116,8 +116,14 @@ func (s *session) drop() {
 	s.unsettled, s.stale = nil, 0
 }
 
-// remove forgets a link.
+// remove forgets a link that both sides have detached, and what it had unsettled.
 func (s *session) remove(l *link) {
+	for _, out := range []*outgoing{l.out, l.left} {
+		if out != nil {
+			s.disown(out)
+		}
+	}
+	l.left = nil
 	l.drop()
 	delete(s.links, l.handle)
 	s.conn.links--

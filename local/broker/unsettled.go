@@ -25,18 +25,19 @@ func (s *session) forget(id uint32) {
 	delete(s.unsettled, id)
 	s.conn.weight -= unsettledWeight
 	l.unsettled--
-	if l.gone {
+	if l.disowned {
 		s.stale--
 	}
 }
 
-// disown ends the deliveries of a link that goes. They are looked for only when
+// disown ends the deliveries of a link that both sides have detached. They are looked for only when
 // they are at least half of all, so that links that come and go cost little.
 func (s *session) disown(l *outgoing) {
+	l.disowned = true
 	s.stale += l.unsettled
 	if s.stale > 0 && s.stale >= len(s.unsettled)/2 {
 		for id, u := range s.unsettled {
-			if u.from.gone {
+			if u.from.disowned {
 				s.forget(id)
 			}
 		}

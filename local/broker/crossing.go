@@ -1,0 +1,77 @@
+package broker
+
+import (
+	"sync"
+
+	"github.com/muster-mfa/muster/local/broker/internal/queue"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
+)
+
+// How $management calls the outcomes of deliveries; one is spelled as the protocol
+// spells it.
+const (
+	statusCompleted = "completed"
+	statusAbandoned = "abandoned"
+	statusSuspended = "suspended"
+	statusDeferred  = "defered"
+)
+
+// maxCrossings is how many settlements an entity remembers that crossed a detach.
+const maxCrossings = 1000
+
+// crossings are settlements that crossed the detach of their link. They were carried
+// out and answered, but a peer that had let go of the link does not look at the
+// answer: it asks for the same by token, and may not be told that the lock is lost.
+type crossings struct {
+	mu     sync.Mutex
+	status map[queue.Token]string
+	order  []queue.Token // the oldest first; some may have been repeated
+}
+
+// note remembers what a settlement has made of a message.
+func (c *crossings) note(t queue.Token, state wire.DeliveryState) {
+	status := statusOf(state)
+	if status == "" {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.status == nil {
+		c.status = make(map[queue.Token]string)
+	}
+	if len(c.order) == maxCrossings {
+		delete(c.status, c.order[0])
+		c.order = append(c.order[:0], c.order[1:]...)
+	}
+	c.status[t] = status
+	c.order = append(c.order, t)
+}
+
+// repeated tells whether a settlement by token is one that was carried out when it
+// crossed a detach. It is so once.
+func (c *crossings) repeated(t queue.Token, status string) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	known, ok := c.status[t]
+	if ok && known == status {
+		delete(c.status, t)
+		return true
+	}
+	return false
+}
+
+// statusOf is what $management calls an outcome, empty for what it has no name for.
+func statusOf(state wire.DeliveryState) string {
+	switch state := state.(type) {
+	case wire.Accepted:
+		return statusCompleted
+	case *wire.Rejected:
+		return statusSuspended
+	case *wire.Modified:
+		if state.UndeliverableHere {
+			return statusDeferred
+		}
+		return statusAbandoned
+	}
+	return ""
+}

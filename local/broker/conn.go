@@ -103,7 +103,10 @@ func (c *conn) serve(stop context.Context) {
 	})
 	defer c.listen()()
 	stopped := context.AfterFunc(stop, func() { cutOff(c.net) })
+	// TLS writes while it is read, so the deadline for reading is not enough.
+	overdue := time.AfterFunc(handshakeTimeout+closeGrace, func() { cutOff(c.net) })
 	err := c.handshake()
+	overdue.Stop()
 	stopped()
 	frames := newIntake(c.hold)
 	if err == nil {
@@ -270,7 +273,7 @@ func (c *conn) bid(err error) {
 // close it at once, with bytes of the peer unread, would make TCP reset the
 // connection, and the peer would never read our last words.
 func (c *conn) hangUp(frames *intake) {
-	patience := time.AfterFunc(closeGrace, func() { c.net.Close() })
+	patience := time.AfterFunc(closeGrace, func() { part(c.net) })
 	defer patience.Stop()
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -284,7 +287,7 @@ func (c *conn) hangUp(frames *intake) {
 			break
 		}
 	}
-	c.net.Close()
+	part(c.net)
 	for in := range frames.frames { // until the reader has noticed
 		frames.done(in)
 	}

@@ -155,13 +155,13 @@ func (s *Server) welcome(nc net.Conn) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.stopping {
-		nc.Close()
+		cutOff(nc)
 		return
 	}
 	c := newConn(s, nc)
 	if n := len(s.conns); n >= s.options.MaxConnections && !s.cutHalfOpen() {
 		if n >= s.options.MaxConnections+surplusConnections {
-			nc.Close()
+			cutOff(nc)
 			return
 		}
 		c.surplus = true // it is told so

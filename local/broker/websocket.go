@@ -30,7 +30,7 @@ func (s *Server) WebSocketHandler() http.Handler {
 		}
 		conn := &webSocketConn{Conn: websocket.NetConn(context.Background(), c, websocket.MessageBinary), transport: hijacker.conn}
 		if c.Subprotocol() == "" {
-			defer time.AfterFunc(closeGrace, conn.abort).Stop()
+			defer time.AfterFunc(closeGrace, func() { cutOff(conn) }).Stop()
 			_ = c.Close(websocket.StatusPolicyViolation, "the subprotocol must be amqp")
 			return
 		}
@@ -52,28 +52,11 @@ func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return conn, buffered, err
 }
 
-// webSocketConn is a connection over WebSocket. To close one takes an answer of the
-// peer, for which the package waits seconds, and without end when the peer has begun a
-// frame: so it is given closeGrace.
+// webSocketConn is a connection over WebSocket.
 type webSocketConn struct {
 	net.Conn
 	transport net.Conn
 }
 
-// Close implements net.Conn.
-func (c *webSocketConn) Close() error {
-	defer time.AfterFunc(closeGrace, c.abort).Stop()
-	return c.Conn.Close()
-}
-
-// abort ends the transport without a word.
-func (c *webSocketConn) abort() { c.transport.Close() }
-
-// cutOff closes a connection without waiting for its peer.
-func cutOff(c net.Conn) {
-	if over, ok := c.(*webSocketConn); ok {
-		over.abort()
-		return
-	}
-	c.Close()
-}
+// NetConn is what the WebSocket is spoken over, as with a tls.Conn.
+func (c *webSocketConn) NetConn() net.Conn { return c.transport }

@@ -72,6 +72,34 @@ func TestWebSocketsWithoutASubprotocol(t *testing.T) {
 	})
 }
 
+// Those that are too many to be told so are cut off at once, and no one waits for it.
+func TestWebSocketsWithoutEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const told, more = 100, 20
+		s, listener, ended := serveWebSockets(t, broker.Options{MaxConnections: 1})
+		begun := time.Now()
+		cut := make(chan struct{}, 1+told+more)
+		for range 1 + told + more {
+			conn := listener.dial()
+			defer conn.Close()
+			go func() {
+				_, _ = io.Copy(io.Discard, conn)
+				cut <- struct{}{}
+			}()
+			if _, err := io.WriteString(conn, upgrade); err != nil {
+				t.Fatal(err)
+			}
+		}
+		for range more {
+			<-cut
+		}
+		if took := time.Since(begun); took > 100*time.Millisecond {
+			t.Errorf("it took %v", took)
+		}
+		ended(s.Close())
+	})
+}
+
 // serveWebSockets serves the WebSockets of a server on pipes. What it returns last
 // takes the error of stopping the server and waits for the end of the rest.
 func serveWebSockets(t *testing.T, options broker.Options) (*broker.Server, *pipes, func(error)) {

@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -65,13 +64,12 @@ type conn struct {
 	activity   activity            // of having links
 	ready      []*outgoing         // links that may have something to send
 
-	held   held      // shared
-	told   int64     // what the server was last told of it
-	weight int64     // what links, sessions and unsettled deliveries are taken for
-	queued int       // bytes that are to be written
-	wrote  uint64    // ticket of the last that the peer had written to the disk
-	faults int       // that the log was told of
-	rested time.Time // when the goroutine last let others run
+	held   held   // shared
+	told   int64  // what the server was last told of it
+	weight int64  // what links, sessions and unsettled deliveries are taken for
+	queued int    // bytes that are to be written
+	wrote  uint64 // ticket of the last that the peer had written to the disk
+	faults int    // that the log was told of
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
@@ -161,6 +159,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 	heartbeat := time.NewTicker(c.keepAlive)
 	defer heartbeat.Stop()
 	c.activity.at = time.Now()
+	var turns turns
 	for {
 		next := frames.frames
 		if c.paused != nil {
@@ -182,7 +181,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 			if err != nil {
 				return err
 			}
-			c.yield()
+			turns.yield()
 		case <-c.woken.signal:
 			c.attend()
 		case <-c.outbox.room:
@@ -199,20 +198,6 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 		case <-stop.Done():
 			return c.finish(frames)
 		}
-	}
-}
-
-// turn is how long a connection whose peer sends without a pause may keep a
-// processor when others want it: the runtime alone would take it away after ten
-// milliseconds, and a peer that waits for its one answer waits for every such
-// connection, a few times over.
-const turn = 200 * time.Microsecond
-
-// yield lets others run, if the connection has had its turn.
-func (c *conn) yield() {
-	if now := time.Now(); now.Sub(c.rested) > turn {
-		runtime.Gosched()
-		c.rested = time.Now()
 	}
 }
 

@@ -48,8 +48,11 @@ type hijacker struct {
 // Hijack implements http.Hijacker.
 func (h *hijacker) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	conn, buffered, err := http.NewResponseController(h.ResponseWriter).Hijack()
-	h.conn = conn
-	return conn, buffered, err
+	if err != nil {
+		return nil, nil, err
+	}
+	h.conn = &yielding{Conn: conn}
+	return h.conn, buffered, nil
 }
 
 // webSocketConn is a connection over WebSocket.

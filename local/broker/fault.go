@@ -55,8 +55,11 @@ const (
 	FaultSlowDisk FaultKind = "slow-disk"
 )
 
-// maxFaultDelay bounds a delay: no test needs more.
-const maxFaultDelay = time.Minute
+// Bounds of a delay and of how many faults wait for their occasion: no test needs more.
+const (
+	maxFaultDelay = time.Minute
+	maxArmed      = 1000
+)
 
 // Inject has a fault happen: at once, or whenever it can from now on.
 func (s *Server) Inject(f Fault) error {
@@ -77,7 +80,7 @@ func (s *Server) Inject(f Fault) error {
 			e.suffer(f.Kind, s.options.Now())
 		}
 	default:
-		s.faults.arm(f)
+		return s.faults.arm(f)
 	}
 	return nil
 }
@@ -138,11 +141,15 @@ type armed struct {
 	choice *rand.Rand
 }
 
-func (x *faults) arm(f Fault) {
+func (x *faults) arm(f Fault) error {
 	x.mu.Lock()
 	defer x.mu.Unlock()
+	if len(x.armed) >= maxArmed {
+		return fmt.Errorf("inject fault: %d others have not happened yet", len(x.armed))
+	}
 	x.armed = append(x.armed, &armed{Fault: f, left: max(f.Count, 1), choice: rand.New(rand.NewPCG(f.Seed, 0x6661756c74))})
 	x.any.Store(true)
+	return nil
 }
 
 func (x *faults) calm() {

@@ -149,6 +149,12 @@ func TestFaultsOverHTTP(t *testing.T) {
 			t.Errorf("%s: status %d, want %d", body, got, want)
 		}
 	}
+	for range 1000 - 2 {
+		inject(t, s, broker.Fault{Kind: broker.FaultBusy, Count: 1000})
+	}
+	if got := call(http.MethodPost, `{"kind":"busy"}`); got != 400 {
+		t.Errorf("status %d for one fault more than may wait", got)
+	}
 	if got := call(http.MethodDelete, ""); got != 204 {
 		t.Errorf("status %d", got)
 	}

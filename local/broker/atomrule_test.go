@@ -316,6 +316,19 @@ func TestNamesThatTheManagementAPIRefuses(t *testing.T) {
 	}
 }
 
+// What XML can't show is no name, by whatever way it comes.
+func TestNamesThatCannotBeShown(t *testing.T) {
+	s := start(t, oneSubscription())
+	for _, name := range []string{"a\x00b", "a\nb", "\x7f", "a\uFFFE", "a\uFFFD", "a\x85"} {
+		if err := s.CreateQueue(broker.Queue{Name: name}); err == nil {
+			t.Errorf("there is a queue named %q", name)
+		}
+		if err := s.CreateRule("t", "s", broker.Rule{Name: name}); err == nil {
+			t.Errorf("there is a rule named %q", name)
+		}
+	}
+}
+
 func TestListsLinkToTheNextPage(t *testing.T) {
 	handler := openHandler(t)
 	request(t, handler, http.MethodPut, "/t/Subscriptions/s/Rules/r", ruleEntry("", ""))

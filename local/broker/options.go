@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -260,8 +261,8 @@ func (q Queue) validate(k kind) []error {
 	fault := func(format string, args ...any) {
 		faults = append(faults, fmt.Errorf("%s %q: %w", k, q.Name, fmt.Errorf(format, args...)))
 	}
-	if !validQueueName(q.Name) {
-		fault("the name must have 1 to %d characters, and no segment that is empty or starts with $", maxQueueName)
+	if !validQueueName(q.Name) || !showable(q.Name) {
+		fault("the name must have 1 to %d characters, none of them a control character, and no segment that is empty or starts with $", maxQueueName)
 	}
 	if q.LockDuration < 0 || q.LockDuration > maxLockDuration {
 		fault("LockDuration %v: must be at most %v", q.LockDuration, maxLockDuration)
@@ -320,4 +321,12 @@ func validQueueName(name string) bool {
 		}
 	}
 	return true
+}
+
+// showable tells whether the management API can show a name: XML has no way to write
+// most control characters.
+func showable(name string) bool {
+	return utf8.ValidString(name) && !strings.ContainsFunc(name, func(r rune) bool {
+		return unicode.IsControl(r) || r == unicode.ReplacementChar || r == 0xFFFE || r == 0xFFFF
+	})
 }

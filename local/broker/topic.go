@@ -130,8 +130,8 @@ type rule struct {
 }
 
 func newRule(d Rule, now time.Time) (*rule, error) {
-	if d.Name == "" || len(d.Name) > maxRuleName || strings.ContainsAny(d.Name, "/\\?#@") {
-		return nil, fmt.Errorf("rule %q: the name must have 1 to %d characters, and none of / \\ ? # @", d.Name, maxRuleName)
+	if d.Name == "" || len(d.Name) > maxRuleName || strings.ContainsAny(d.Name, "/\\?#@") || !showable(d.Name) {
+		return nil, fmt.Errorf("rule %q: the name must have 1 to %d characters, and none of / \\ ? # @ or control characters", d.Name, maxRuleName)
 	}
 	for _, values := range []map[string]any{d.Parameters, d.ActionParameters, d.Correlation.properties()} {
 		for name, v := range values {

@@ -1,7 +1,9 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/xml"
+	"io"
 	"time"
 )
 
@@ -48,13 +50,33 @@ type atomEntry struct {
 }
 
 type atomFeed struct {
-	XMLName xml.Name    `xml:"feed"`
-	Schema  string      `xml:"xmlns,attr"`
-	Title   atomText    `xml:"title"`
-	ID      string      `xml:"id"`
-	Updated string      `xml:"updated"`
-	Links   []atomLink  `xml:"link"`
-	Entries []atomEntry `xml:"entry"`
+	XMLName xml.Name   `xml:"feed"`
+	Schema  string     `xml:"xmlns,attr"`
+	Title   atomText   `xml:"title"`
+	ID      string     `xml:"id"`
+	Updated string     `xml:"updated"`
+	Links   []atomLink `xml:"link"`
+	entries []func() *atomEntry
+}
+
+// write writes a feed, of which text is what there is without its entries. One after
+// the other is made as the peer takes them: together they may be large.
+func (f *atomFeed) write(w io.Writer, text []byte) error {
+	const end = "</feed>"
+	if _, err := w.Write(bytes.TrimSuffix(text, []byte(end))); err != nil {
+		return err
+	}
+	for _, show := range f.entries {
+		entry, err := encodeAtom(show())
+		if err != nil {
+			return err
+		}
+		if _, err := w.Write(entry); err != nil {
+			return err
+		}
+	}
+	_, err := io.WriteString(w, end)
+	return err
 }
 
 type atomError struct {

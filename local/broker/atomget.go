@@ -86,9 +86,11 @@ func page[T any](s *Server, r *http.Request, title string, all []T, show func(T)
 	shown := rest[:min(top, maxAtomPage, len(rest))]
 	feed := s.feed(r, title)
 	for _, v := range shown {
-		entry := show(v)
-		entry.Schema = ""
-		feed.Entries = append(feed.Entries, *entry)
+		feed.entries = append(feed.entries, func() *atomEntry {
+			entry := show(v)
+			entry.Schema = ""
+			return entry
+		})
 	}
 	if len(shown) > 0 && len(shown) < len(rest) {
 		query.Set("$skip", strconv.Itoa(skip+len(shown)))

@@ -4,7 +4,6 @@ import (
 	"encoding/xml"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"strings"
 	"unicode"
@@ -14,14 +13,15 @@ import (
 
 // put makes what a request describes or, where If-Match says that it is there,
 // changes it.
-func (s *Server) put(r *http.Request, path atomPath) (any, int, error) {
+func (s *Server) put(w http.ResponseWriter, r *http.Request, path atomPath) (any, int, error) {
 	match := r.Header.Get("If-Match")
 	if match != "" && match != "*" {
 		return nil, 0, &atomFault{http.StatusPreconditionFailed, "If-Match: only * is supported by this broker"}
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxAtomBody))
+	body, err := s.readBody(w, r)
+	defer body.end()
 	if err != nil {
-		return nil, 0, fmt.Errorf("read request: %w", err)
+		return nil, 0, err
 	}
 	update := match != ""
 	status := http.StatusCreated
@@ -29,7 +29,7 @@ func (s *Server) put(r *http.Request, path atomPath) (any, int, error) {
 		status = http.StatusOK
 	}
 	var content atomContent
-	if content, err = parseAtomEntry(body); err != nil {
+	if content, err = body.parse(); err != nil {
 		return nil, 0, err
 	}
 	if named := path.entity + "/" + path.subscription; !update && path.rule == "" && path.list == listNone && strings.ContainsFunc(named, forbiddenInName) {
@@ -40,6 +40,9 @@ func (s *Server) put(r *http.Request, path atomPath) (any, int, error) {
 		return nil, 0, storeFault(err, path.name())
 	}
 	document, err := s.get(r, path)
+	if _, shown := document.(*atomEntry); err == nil && !shown {
+		err = missing(path.name()) // somebody has deleted it already
+	}
 	return document, status, err
 }
 

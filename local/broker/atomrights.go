@@ -37,6 +37,10 @@ func (a *atomRights) take(f *atomFaults) []AuthorizationRule {
 	if a == nil || len(a.Rules) == 0 {
 		return nil
 	}
+	if len(a.Rules) > maxAuthorizationRules {
+		f.add("AuthorizationRules: there are %d, the most is %d", len(a.Rules), maxAuthorizationRules)
+		return nil
+	}
 	rules := make([]AuthorizationRule, len(a.Rules))
 	for i, given := range a.Rules {
 		// The Python client leaves the type out.

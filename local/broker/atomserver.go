@@ -8,12 +8,8 @@ import (
 	"strings"
 )
 
-const (
-	// maxAtomBody bounds a description.
-	maxAtomBody = 1 << 20
-	// namespaceName is what the namespace calls itself, as Microsoft's emulator does.
-	namespaceName = "sbemulatorns"
-)
+// namespaceName is what the namespace calls itself, as Microsoft's emulator does.
+const namespaceName = "sbemulatorns"
 
 // namespaceOf is the name of the namespace at a host: the one that is in the host's
 // name, where that is like those of Azure.
@@ -39,7 +35,7 @@ type atomFault struct {
 func (f *atomFault) Error() string { return f.detail }
 
 func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
-	document, status, err := s.managed(r)
+	document, status, err := s.managed(w, r)
 	if s.store != nil {
 		// An error rests on what others have done as much as success does.
 		if waited := s.store.Wait(r.Context(), s.store.Described()); waited != nil && err == nil {
@@ -51,7 +47,7 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 		if !errors.As(err, &fault) {
 			fault = &atomFault{http.StatusBadRequest, "SubCode=40000. " + err.Error()}
 		}
-		status, document = fault.status, atomError{Code: fault.status, Detail: fault.detail}
+		status, document = fault.status, atomError{Code: fault.status, Detail: clip(fault.detail)}
 	}
 	var text []byte
 	if document != nil {
@@ -62,9 +58,25 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 	}
 	w.Header().Set("Content-Type", "application/xml; charset=utf-8")
 	w.WriteHeader(status)
-	if _, err := w.Write(text); err != nil {
+	if feed, ok := document.(*atomFeed); ok {
+		err = feed.write(w, text)
+	} else {
+		_, err = w.Write(text)
+	}
+	if err != nil {
 		s.options.Logger.Debug("peer lost", "error", err)
 	}
+}
+
+// maxDetail bounds what an error tells, in bytes: it may name what it was asked for, and
+// every fault of it.
+const maxDetail = 8 << 10
+
+func clip(detail string) string {
+	if len(detail) <= maxDetail {
+		return detail
+	}
+	return strings.ToValidUTF8(detail[:maxDetail], "") + "…"
 }
 
 // plainText undoes escapes that XML does not ask for. The JavaScript client does not
@@ -82,7 +94,7 @@ func encodeAtom(document any) ([]byte, error) {
 }
 
 // managed answers one request with a document, nil for none.
-func (s *Server) managed(r *http.Request) (any, int, error) {
+func (s *Server) managed(w http.ResponseWriter, r *http.Request) (any, int, error) {
 	path, ok := parseAtomPath(r.URL.Path)
 	if err := s.mayManage(r, path); err != nil {
 		return nil, 0, &atomFault{http.StatusUnauthorized, err.Error()}
@@ -95,7 +107,7 @@ func (s *Server) managed(r *http.Request) (any, int, error) {
 		document, err := s.get(r, path)
 		return document, http.StatusOK, err
 	case http.MethodPut:
-		return s.put(r, path)
+		return s.put(w, r, path)
 	case http.MethodDelete:
 		return nil, http.StatusOK, s.deleteAt(path)
 	}

@@ -73,7 +73,7 @@ type conn struct {
 }
 
 func newConn(s *Server, nc net.Conn) *conn {
-	return &conn{
+	c := &conn{
 		server:    s,
 		net:       nc,
 		since:     time.Now(),
@@ -88,6 +88,8 @@ func newConn(s *Server, nc net.Conn) *conn {
 		sessions:  make(map[uint16]*session),
 		crowded:   make(map[*outgoing]bool),
 	}
+	c.held.end = func() { signal(c.woken.signal) }
+	return c
 }
 
 // serve runs the connection to its end, which comes at the latest soon after

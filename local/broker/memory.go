@@ -1,6 +1,7 @@
 package broker
 
 import (
+	"fmt"
 	"sync/atomic"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
@@ -8,7 +9,8 @@ import (
 
 // This file bounds what the server holds for its peers besides messages in queues:
 // frames that are read ahead, messages that have come or gone in part, replies, what
-// is yet to be written, links, sessions and unsettled deliveries. Each of these is
+// is yet to be written, links, sessions and unsettled deliveries, and descriptions that
+// are put to the management API. Each of these is
 // bounded for one connection or one link, and the product of the bounds is more than
 // any machine has. So there is a bound on the sum, and who holds the most of it when
 // it is reached is closed with amqp:resource-limit-exceeded.
@@ -28,48 +30,58 @@ type memory struct {
 	total atomic.Int64
 }
 
-// held is what one connection holds.
+// held is what one connection or request holds.
 type held struct {
 	bytes atomic.Int64
 	// over tells that the connection is to end, because it holds the most. It does
 	// not count any more.
 	over atomic.Bool
+	// end has whoever holds it look at over. It is called with the server's mutex held.
+	end func()
+}
+
+// hold notes that h is n bytes more, or less. It may be called from any goroutine.
+func (s *Server) hold(h *held, n int64) {
+	if n == 0 {
+		return
+	}
+	h.bytes.Add(n)
+	if total := s.memory.total.Add(n); n > 0 && s.memory.most > 0 && total > s.memory.most {
+		s.relieve()
+	}
 }
 
 // hold notes that the connection holds n bytes more, or less. It may be called from
 // any goroutine.
-func (c *conn) hold(n int64) {
-	if n == 0 {
-		return
-	}
-	m := &c.server.memory
-	c.held.bytes.Add(n)
-	if total := m.total.Add(n); n > 0 && m.most > 0 && total > m.most {
-		c.server.relieve()
-	}
-}
+func (c *conn) hold(n int64) { c.server.hold(&c.held, n) }
 
 // letGo notes that the connection holds nothing any more.
 func (c *conn) letGo() { c.hold(-c.held.bytes.Load()) }
 
-// relieve has the connections end that hold the most, until the rest holds no more
-// than it may.
+// relieve has the connections and requests end that hold the most, until the rest
+// holds no more than it may.
 func (s *Server) relieve() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for s.memory.total.Load() > s.memory.most {
-		var most *conn
-		for c := range s.conns {
-			if !c.held.over.Load() && (most == nil || c.held.bytes.Load() > most.held.bytes.Load()) {
-				most = c
+		var most *held
+		weigh := func(h *held) {
+			if !h.over.Load() && (most == nil || h.bytes.Load() > most.bytes.Load()) {
+				most = h
 			}
+		}
+		for c := range s.conns {
+			weigh(&c.held)
+		}
+		for h := range s.requests {
+			weigh(h)
 		}
 		if most == nil {
 			return
 		}
-		most.held.over.Store(true)
-		s.memory.total.Add(-most.held.bytes.Swap(0))
-		signal(most.woken.signal)
+		most.over.Store(true)
+		s.memory.total.Add(-most.bytes.Swap(0))
+		most.end()
 	}
 }
 
@@ -81,10 +93,14 @@ func (c *conn) account() error {
 	c.hold(now - c.told)
 	c.told = now
 	if c.held.over.Load() {
-		return refuse(wire.CondResourceLimitExceeded,
-			"The connections to the broker hold more memory than its limit of %d bytes, and this one held the most.", c.server.memory.most)
+		return refuse(wire.CondResourceLimitExceeded, "%s", c.server.overfull("connection"))
 	}
 	return nil
+}
+
+// overfull tells why something that held the most has to end.
+func (s *Server) overfull(what string) string {
+	return fmt.Sprintf("The connections to the broker hold more memory than its limit of %d bytes, and this %s held the most.", s.memory.most, what)
 }
 
 // weightOf is what a link is taken for that an attach makes.

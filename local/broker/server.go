@@ -48,6 +48,7 @@ type Server struct {
 	timing    bool // entities' time is kept
 	listeners map[net.Listener]bool
 	conns     map[*conn]bool
+	requests  map[*held]bool // of the management API, while they bring a description
 }
 
 // New makes a server. The error names every fault of the options.
@@ -64,6 +65,7 @@ func New(options Options) (*Server, error) {
 		transfers: queue.New(queue.Config{LockDuration: defaultLockDuration}).DeadLetters(),
 		listeners: make(map[net.Listener]bool),
 		conns:     make(map[*conn]bool),
+		requests:  make(map[*held]bool),
 	}
 	s.memory.most = options.MaxBuffered
 	s.stop, s.cancel = context.WithCancel(context.Background())

@@ -9,7 +9,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
-	"time"
+	"sync"
 
 	"github.com/spf13/cobra"
 
@@ -146,7 +146,8 @@ func (s *localServers) hangUp() error {
 
 // serveLocal runs all services until the context ends or one of them fails.
 func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
-	sites := []*http.Server{newSite(s.tenant), newSite(managementSite(s.broker))}
+	sites := []*site{newSite(s.tenant), newSite(managementSite(s.broker))}
+	sites[1].oneRequestAtATime()
 	services := []func() error{func() error { return s.broker.Serve(s.amqp) }}
 	for i, l := range []net.Listener{s.graph, s.management} {
 		services = append(services, func() error { return s.serveSite(sites[i], l) })
@@ -181,16 +182,8 @@ func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) e
 	return err
 }
 
-// newSite makes a site that waits for nobody without end. A connection that becomes a
-// WebSocket is no longer bound by these times.
-func newSite(handler http.Handler) *http.Server {
-	return &http.Server{
-		Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute, IdleTimeout: 2 * time.Minute,
-	}
-}
-
 // serveSite serves over TLS where there are certificates.
-func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
+func (s *localServers) serveSite(site *site, l net.Listener) error {
 	if s.rehearsal == nil {
 		return site.Serve(l)
 	}
@@ -200,17 +193,17 @@ func (s *localServers) serveSite(site *http.Server, l net.Listener) error {
 
 // shutDown ends all services. What hangs on for longer is cut off; there is nobody
 // to tell.
-func (s *localServers) shutDown(ctx context.Context, sites []*http.Server) {
+func (s *localServers) shutDown(ctx context.Context, sites []*site) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), closeTimeout)
 	defer cancel()
+	var ending sync.WaitGroup // side by side, so that no one takes the time of another
 	for _, site := range sites {
-		if site.Shutdown(ctx) != nil {
-			site.Close()
-		}
+		ending.Go(func() { site.shutDown(ctx) })
 	}
 	if s.broker.Shutdown(ctx) != nil {
 		s.broker.Close()
 	}
+	ending.Wait()
 }
 
 func (f *localFlags) tenant(p *process, r *rehearsal) (*tenant.Tenant, error) {

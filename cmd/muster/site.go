@@ -1,0 +1,134 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+)
+
+const (
+	// maxVisitors is how many connections a site has at once, those that have become
+	// WebSockets aside: these are the broker's.
+	maxVisitors = 2000
+	// maxHeader bounds the header of a request, in bytes: as much as Service Bus and
+	// Graph take.
+	maxHeader = 16 << 10
+	// idleGrace and busyGrace are how long a connection may ask for nothing, and be at
+	// one request, when others want its place.
+	idleGrace = time.Second
+	busyGrace = 10 * time.Second
+)
+
+// site is an HTTP server that waits for nobody without end, and has room for only so
+// many.
+type site struct {
+	http.Server
+	visitors visitors
+}
+
+// newSite makes a site. A connection that becomes a WebSocket is no longer bound by
+// these times.
+func newSite(handler http.Handler) *site {
+	s := &site{
+		Server: http.Server{
+			Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: time.Minute, WriteTimeout: 2 * time.Minute,
+			IdleTimeout: 2 * time.Minute, MaxHeaderBytes: maxHeader,
+		},
+		visitors: visitors{most: maxVisitors, all: make(map[net.Conn]visit)},
+	}
+	s.ConnState = s.visitors.note
+	return s
+}
+
+// oneRequestAtATime has the site speak HTTP/1.1 only, so that a connection holds no
+// more than one request.
+func (s *site) oneRequestAtATime() {
+	s.Protocols = new(http.Protocols)
+	s.Protocols.SetHTTP1(true)
+}
+
+// shutDown ends the site when its requests are answered, and in any case when ctx ends.
+func (s *site) shutDown(ctx context.Context) {
+	if s.Shutdown(ctx) != nil {
+		s.visitors.sendAway()
+		s.Close()
+	}
+}
+
+// visitors are the connections of a site.
+type visitors struct {
+	most int
+
+	mu  sync.Mutex
+	all map[net.Conn]visit
+}
+
+// visit is what a connection is at, and since when.
+type visit struct {
+	busy  bool
+	since time.Time
+}
+
+// note learns of what has become of a connection. One more than there may be takes the
+// place of the one that has outstayed its welcome the longest; where none has, it is
+// turned away.
+func (v *visitors) note(c net.Conn, state http.ConnState) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	_, known := v.all[c]
+	switch {
+	case state == http.StateNew:
+		if len(v.all) >= v.most {
+			longest := v.longest()
+			if longest == nil {
+				cutOff(c)
+				return
+			}
+			delete(v.all, longest)
+			cutOff(longest)
+		}
+		v.all[c] = visit{since: time.Now()}
+	case !known:
+	case state == http.StateActive || state == http.StateIdle:
+		v.all[c] = visit{busy: state == http.StateActive, since: time.Now()}
+	default:
+		delete(v.all, c)
+	}
+}
+
+// longest is the connection that has had its grace for the longest time, nil for none.
+// The caller holds the mutex.
+func (v *visitors) longest() (longest net.Conn) {
+	end := time.Now()
+	for c, visit := range v.all {
+		grace := idleGrace
+		if visit.busy {
+			grace = busyGrace
+		}
+		if until := visit.since.Add(grace); until.Before(end) {
+			longest, end = c, until
+		}
+	}
+	return longest
+}
+
+// sendAway cuts off everybody.
+func (v *visitors) sendAway() {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	for c := range v.all {
+		cutOff(c)
+	}
+}
+
+// cutOff closes a connection without waiting for its peer. To close TLS may wait for
+// what it writes itself.
+func cutOff(c net.Conn) {
+	if over, ok := c.(*tls.Conn); ok {
+		c = over.NetConn()
+	}
+	c.Close()
+}

@@ -193,6 +193,7 @@ func (c *conn) run(stop context.Context, frames *intake) error {
 		case <-c.paused:
 			c.paused = nil
 		case now := <-heartbeat.C:
+			c.rest()
 			c.outbox.add(wire.AppendEmptyFrame(nil)) // at once, however long the disk takes
 			if err := c.endInactive(now); err != nil {
 				return err
@@ -338,4 +339,12 @@ func (c *conn) flush() {
 	if c.out = c.outbox.add(c.out); cap(c.out) > 2*pauseAt {
 		c.out = nil
 	}
+}
+
+// rest gives up the buffers that were made for what has been written.
+func (c *conn) rest() {
+	if len(c.out) == 0 {
+		c.out = nil
+	}
+	c.outbox.rest()
 }

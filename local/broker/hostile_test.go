@@ -479,3 +479,41 @@ func flood(p *peer, id uint32, payload []byte, settled bool) error {
 	}
 	return nil
 }
+
+// A connection that was busy once counts with the buffers that it has for it, and keeps
+// them only as long as it is busy.
+func TestBuffersOfIdleConnections(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const peers, messages, size = 20, 10, 40_000
+		listener := newPipes()
+		s := startOn(t, listener, oneQueue)
+		client := listener.connect(t, s)
+		for range peers * messages {
+			send(t, client, "q", string(make([]byte, size)))
+		}
+		if err := client.Close(forever()); err != nil {
+			t.Fatal(err)
+		}
+		idle := s.Held()
+		for range peers {
+			p := newPeer(t, listener.dial())
+			if err := p.conn.SetDeadline(time.Time{}); err != nil {
+				t.Fatal(err)
+			}
+			p.open()
+			p.begin()
+			p.receiver(0)
+			p.credit(0, 0, messages, false)
+			synctest.Wait()
+			go func() { _, _ = io.Copy(io.Discard, p.conn) }()
+			synctest.Wait()
+		}
+		if got := s.Held() - idle; got < peers*100<<10 {
+			t.Errorf("%d bytes are held, less than the buffers of so many", got)
+		}
+		elapse(30 * time.Second)
+		if got := s.Held() - idle; got > peers*10<<10 {
+			t.Errorf("%d bytes are held by idle connections", got)
+		}
+	})
+}

@@ -88,8 +88,9 @@ func (s *Server) relieve() {
 // account tells what the connection's own goroutine holds. The error ends the
 // connection, if it holds too much.
 func (c *conn) account() error {
-	c.queued = c.outbox.backlog() + len(c.out) + c.waits
-	now := c.weight + int64(c.incomplete+c.sending+c.replyBytes+c.queued)
+	backlog, buffers := c.outbox.backlog()
+	c.queued = backlog + len(c.out) + c.waits
+	now := c.weight + int64(c.incomplete+c.sending+c.replyBytes+c.waits+buffers+cap(c.out))
 	c.hold(now - c.told)
 	c.told = now
 	if c.held.over.Load() {

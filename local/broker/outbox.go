@@ -31,7 +31,7 @@ type outbox struct {
 	mu      sync.Mutex
 	pending []byte
 	spare   []byte // the buffer that was written last
-	writing int    // bytes that are being written
+	writing []byte // what is being written
 	ended   bool   // nothing more will be added
 }
 
@@ -55,11 +55,19 @@ func (o *outbox) add(b []byte) []byte {
 	return b[:0]
 }
 
-// backlog is the number of bytes that the peer has not taken yet.
-func (o *outbox) backlog() int {
+// backlog is the number of bytes that the peer has not taken yet, and what the buffers
+// take, which are kept for the next ones.
+func (o *outbox) backlog() (bytes, buffers int) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return len(o.pending) + o.writing
+	return len(o.pending) + len(o.writing), cap(o.pending) + cap(o.writing) + cap(o.spare)
+}
+
+// rest gives up the buffers that are kept.
+func (o *outbox) rest() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.spare = nil
 }
 
 // end lets write return once everything is written, for which little time is
@@ -108,7 +116,7 @@ func (o *outbox) next() (b []byte, ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	b = o.pending
-	o.pending, o.writing = nil, len(b)
+	o.pending, o.writing = nil, b
 	return b, o.ended
 }
 
@@ -128,7 +136,7 @@ func (o *outbox) send(b []byte) error {
 
 func (o *outbox) sent(b []byte) {
 	o.mu.Lock()
-	o.writing = 0
+	o.writing = nil
 	if cap(b) <= 2*pauseAt {
 		o.spare = b[:0]
 	}

@@ -124,7 +124,7 @@ func (c *conn) makeReady(l *outgoing) {
 // deliver sends from all links that are ready, in turns, until they have
 // nothing more or the peer has enough to read.
 func (c *conn) deliver() {
-	backlog := c.outbox.backlog()
+	backlog, _ := c.outbox.backlog()
 	for len(c.ready) > 0 && backlog+len(c.out)+c.waits < pauseAt {
 		l := c.ready[0]
 		c.ready[0] = nil

@@ -165,7 +165,7 @@ func (f *doctorFlags) validate(cmd *cobra.Command, p *process) error {
 	}
 	for _, r := range f.rights {
 		if r != doctor.RightListen && r != doctor.RightSend {
-			faults = append(faults, fmt.Errorf("--queue-rights %q: use %s, %s or both", r, doctor.RightListen, doctor.RightSend))
+			faults = append(faults, fmt.Errorf("--queue-rights %q: use %s, %s or %[2]s,%[3]s", r, doctor.RightListen, doctor.RightSend))
 		}
 	}
 	if f.servicebus == "" && f.queue != "" {

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -285,7 +287,8 @@ func (s *Server) rulesAfter(given []AuthorizationRule, path string) []Authorizat
 }
 
 // reconfigure updates a topic and its subscriptions, and makes those that are not
-// there. Rules stay as they are.
+// there. Rules stay as they are: clients add and remove them, and what they did must
+// outlive the process.
 func (s *Server) reconfigure(t Topic) error {
 	t.AuthorizationRules = s.rulesAfter(t.AuthorizationRules, t.Name)
 	if err := s.updateTopic(t); err != nil {
@@ -295,10 +298,36 @@ func (s *Server) reconfigure(t Topic) error {
 		err := s.createSubscription(t.Name, d)
 		if errors.Is(err, ErrEntityExists) {
 			err = s.updateSubscription(t.Name, d)
+			if err == nil && !s.hasRules(t.Name, d) {
+				s.options.Logger.Warn("a subscription that is there already keeps its rules, and not those that it is configured with",
+					"subscription", t.Name+subscriptions+d.Name)
+			}
 		}
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// hasRules tells whether a subscription has the rules that the options name for it, if
+// they name any.
+func (s *Server) hasRules(topic string, d Subscription) bool {
+	e, ok := s.catalog.find(strings.ToLower(topic + subscriptions + d.Name))
+	if !ok || len(d.Rules) == 0 {
+		return true
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	want := slices.Clone(d.Rules)
+	slices.SortFunc(want, func(a, b Rule) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	return slices.EqualFunc(e.subscription.rules, want, func(r *rule, d Rule) bool { return sameRule(r.description, d) })
+}
+
+// sameRule compares rules as they are kept, where the values of both have the same
+// types.
+func sameRule(a, b Rule) bool {
+	x, err := saveRule(a)
+	y, other := saveRule(b)
+	return err == nil && other == nil && reflect.DeepEqual(x, y)
 }

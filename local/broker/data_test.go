@@ -1,8 +1,11 @@
 package broker
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
+	"log/slog"
+	"strings"
 	"testing"
 	"time"
 
@@ -158,4 +161,45 @@ func TestTimesOutliveTheServer(t *testing.T) {
 			t.Errorf("it is deleted in %v: %v", left, may)
 		}
 	})
+}
+
+// Rules that clients have changed outlive the server, so those of options are for new
+// subscriptions only; where they differ, the log tells.
+func TestRulesOfOptionsAreForNewSubscriptions(t *testing.T) {
+	var log bytes.Buffer
+	folder := t.TempDir()
+	lifetime := func(rules ...Rule) string {
+		t.Helper()
+		log.Reset()
+		s, err := New(Options{
+			Data: folder, Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn})),
+			Topics: []Topic{{Name: "t", Subscriptions: []Subscription{{Name: "s", Rules: rules}}}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sub, _ := s.catalog.find("t/subscriptions/s")
+		var names []string
+		for _, r := range sub.subscription.rules {
+			names = append(names, r.description.Name+" "+r.description.SQL)
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		return strings.Join(names, ", ")
+	}
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.FixedZone("", 3600))
+	b := Rule{Name: "B", SQL: "a = @a", Parameters: map[string]any{"a": at}}
+	a := Rule{Name: "a", Correlation: &CorrelationFilter{Properties: map[string]any{"n": 5}}}
+	for _, tt := range []struct {
+		rules []Rule
+		told  bool
+	}{{[]Rule{b, a}, false}, {[]Rule{a, b}, false}, {nil, false}, {[]Rule{a}, true}, {[]Rule{a, {Name: "B", SQL: "a = 2"}}, true}} {
+		if got := lifetime(tt.rules...); got != "a , B a = @a" {
+			t.Errorf("rules %s", got)
+		}
+		if told := strings.Contains(log.String(), "keeps its rules") && strings.Contains(log.String(), "t/Subscriptions/s"); told != tt.told {
+			t.Errorf("with %v: log %q", tt.rules, log.String())
+		}
+	}
 }

@@ -26,7 +26,7 @@
 //
 // Queues with peek-lock and receive-and-delete, batches, all settlements, lock
 // renewal, delivery counts, time to live, dead-letter queues
-// (<queue>/$DeadLetterQueue), peeking, settlement by lock token through
+// (<queue>/$DeadLetterQueue; <queue>/$Transfer/$DeadLetterQueue is always empty), peeking, settlement by lock token through
 // <queue>/$management, shared access signatures through $cbs, and SASL
 // ANONYMOUS, MSSBCBS and PLAIN (name and value of a key). Messages keep their
 // sections and types to the byte.
@@ -60,7 +60,8 @@
 //     was asked for, or with rejected and an error when the lock is lost.
 //   - When a link or its connection goes, its deliveries stay locked until the
 //     lock expires, and can be settled by token meanwhile. Those of a session are
-//     given back with it at once, and have not failed.
+//     given back with it at once, and have not failed. A settlement that crosses
+//     the detach is carried out, and may be repeated by token.
 //   - A message that comes without an id gets one.
 //   - A message that is too large is rejected, and its link is detached.
 //   - A sender that sends nothing for ten minutes is detached, and a connection

@@ -148,6 +148,9 @@ func (s *localServers) hangUp() error {
 func serveLocal(cmd *cobra.Command, p *process, f *localFlags, s localServers) error {
 	sites := []*site{newSite(s.tenant), newSite(managementSite(s.broker))}
 	sites[1].oneRequestAtATime()
+	for _, site := range sites {
+		site.tell(p.log)
+	}
 	services := []func() error{func() error { return s.broker.Serve(s.amqp) }}
 	for i, l := range []net.Listener{s.graph, s.management} {
 		services = append(services, func() error { return s.serveSite(sites[i], l) })

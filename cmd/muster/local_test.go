@@ -86,6 +86,11 @@ func TestLocalSpeaksTLS(t *testing.T) {
 		}
 		w.CloseNow()
 	}
+	// Who does not trust the certificate is told of in the log, as everything is.
+	if _, err := http.Get(l.Management); err == nil {
+		t.Error("a certificate of an unknown authority was trusted")
+	}
+	l.stderr.waitFor(t, `level=INFO msg="http: TLS handshake error`)
 }
 
 // What would be without effect, or not what was meant, is refused.

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"crypto/tls"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -42,6 +43,10 @@ func newSite(handler http.Handler) *site {
 	s.ConnState = s.visitors.note
 	return s
 }
+
+// tell has the log told of what goes wrong before there is a request: a client that does
+// not trust the certificate, say.
+func (s *site) tell(log *slog.Logger) { s.ErrorLog = slog.NewLogLogger(log.Handler(), slog.LevelInfo) }
 
 // oneRequestAtATime has the site speak HTTP/1.1 only, so that a connection holds no
 // more than one request.

@@ -13,6 +13,9 @@
 // killed or the power goes: the transactions of bbolt see to that, as long as the
 // disk keeps what it has confirmed by fsync.
 //
+// What the file holds is added up, and so is what was written: a bit that has flipped
+// is told of, at the start or when a payload is read.
+//
 // When the disk does not take a transaction, because it is full, say, nothing is
 // given up: it is tried again, tickets wait, and Err says why.
 package store

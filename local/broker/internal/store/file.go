@@ -191,7 +191,7 @@ func createWhole(name string) error {
 	if err != nil {
 		return err
 	}
-	if err := f.Close(); err != nil {
+	if err := errors.Join(f.Update(func(tx *bolt.Tx) error { return addTotal(tx, 0) }), f.Close()); err != nil {
 		return err
 	}
 	// Where there are no links, whoever loses finds that the file is another's.
@@ -215,23 +215,13 @@ func check(name string) error {
 	}
 	err = verify(f)
 	if err == nil {
-		err = f.View(func(tx *bolt.Tx) error {
-			return tx.ForEach(func(name []byte, _ *bolt.Bucket) error {
-				if string(name) != string(bucketEntities) && !isEntityName(name) {
-					return errForeign
-				}
-				return nil
-			})
-		})
+		err = guard(func() error { return f.View(checkTotal) })
 	}
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrDamaged, err)
 	}
 	return errors.Join(err, f.Close())
 }
-
-// errForeign is the error of a file that has what no broker puts there.
-var errForeign = errors.New("it holds what no broker has put there")
 
 // wasteful tells whether a file is large and free for the most part.
 func (f *file) wasteful() bool {
@@ -251,7 +241,7 @@ func (f *file) compact(as, name string) (*file, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err = bolt.Compact(dense.DB, f.DB, compactStep); err == nil {
+	if err = guard(func() error { return bolt.Compact(dense.DB, f.DB, compactStep) }); err == nil {
 		if err = dense.Sync(); err == nil {
 			err = os.Rename(as, name)
 		}

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -27,7 +28,7 @@ type image struct {
 	pages map[int][]byte
 }
 
-func imageOf(t *testing.T, folder string) image {
+func imageOf(t testing.TB, folder string) image {
 	t.Helper()
 	content, err := os.ReadFile(filepath.Join(folder, "broker.db"))
 	if err != nil {
@@ -117,8 +118,11 @@ func mergedPages(a, b image) map[int]bool {
 	return all
 }
 
+// unreadable stands for the payload of a message that can't be read.
+const unreadable = "unreadable"
+
 // contents are all that a store has, as text that can be compared.
-func contents(t *testing.T, s *store.Store) string {
+func contents(t testing.TB, s *store.Store) string {
 	t.Helper()
 	var b strings.Builder
 	for _, e := range s.Entities() {
@@ -132,8 +136,12 @@ func contents(t *testing.T, s *store.Store) string {
 			if err != nil {
 				t.Fatal(err)
 			}
-			payload := e.Load(m.Dead, m.Sequence)
-			fmt.Fprintf(&b, " %v %d: %d deliveries, %v, %d bytes of %d\n", m.Dead, m.Sequence, m.Record.Deliveries, m.Record.Overlay, len(payload), payload[0])
+			fmt.Fprintf(&b, " %v %d: %d deliveries, %v, ", m.Dead, m.Sequence, m.Record.Deliveries, m.Record.Overlay)
+			if payload := e.Load(m.Dead, m.Sequence); payload == nil {
+				fmt.Fprintln(&b, unreadable)
+			} else {
+				fmt.Fprintf(&b, "%d bytes with the checksum %x\n", len(payload), sha256.Sum256(payload))
+			}
 		}
 		for _, session := range saved.Sessions {
 			fmt.Fprintf(&b, " session %q: %s\n", session.ID, session.State)
@@ -258,7 +266,7 @@ func TestThePowerGoes(t *testing.T) {
 			closed(t, s)
 		}
 	}
-	if grown < 2 {
-		t.Errorf("the file has grown %d times", grown)
+	if grown == 0 {
+		t.Error("the file has not grown")
 	}
 }

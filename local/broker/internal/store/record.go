@@ -3,6 +3,7 @@ package store
 import (
 	"encoding/binary"
 	"fmt"
+	"hash/crc32"
 	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/queue"
@@ -13,12 +14,15 @@ import (
 // behind its length; the payload is the rest.
 //
 //	version 1 | flags 1 | hops 1 | deliveries 4 | enqueued 8 | expires 8
+//	length of the payload 4 | its checksum 4 (CRC-32C)
 //	session | overlay (an AMQP map) | payload
 //
-// Times are nanoseconds since 1970, 0 for none.
+// Times are nanoseconds since 1970, 0 for none. All but the payload is the head.
 const (
-	recordVersion = 2
-	fixedSize     = 23
+	recordVersion = 3
+	fixedSize     = 31
+	lengthAt      = 23
+	checksumAt    = 27
 )
 
 // What a record has.
@@ -45,8 +49,11 @@ func readTime(b []byte) time.Time {
 	return time.Time{}
 }
 
-// appendRecord encodes a message.
-func appendRecord(b []byte, r queue.Record) ([]byte, error) {
+// checksum is that of a payload.
+func checksum(payload []byte) uint32 { return crc32.Checksum(payload, checksums) }
+
+// appendRecord encodes a message, whose payload has a checksum.
+func appendRecord(b []byte, r queue.Record, checksum uint32) ([]byte, error) {
 	flags := byte(0)
 	session := ""
 	if r.Deferred {
@@ -75,6 +82,8 @@ func appendRecord(b []byte, r queue.Record) ([]byte, error) {
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Deliveries))
 	b = appendTime(b, r.EnqueuedAt)
 	b = appendTime(b, r.ExpiresAt)
+	b = binary.BigEndian.AppendUint32(b, uint32(len(r.Payload)))
+	b = binary.BigEndian.AppendUint32(b, checksum)
 	for _, part := range [][]byte{[]byte(session), overlay} {
 		b = binary.AppendUvarint(b, uint64(len(part)))
 		b = append(b, part...)
@@ -82,10 +91,55 @@ func appendRecord(b []byte, r queue.Record) ([]byte, error) {
 	return append(b, r.Payload...), nil
 }
 
-// readRecord decodes a message. Its payload is a part of b.
-func readRecord(b []byte) (queue.Record, error) {
+// splitRecord returns what varies in length of a message: the session, the overlay and
+// the payload, as parts of b.
+func splitRecord(b []byte) (parts [2][]byte, payload []byte, err error) {
 	if len(b) < fixedSize || b[0] != recordVersion {
-		return queue.Record{}, errRecord
+		return parts, nil, errRecord
+	}
+	rest := b[fixedSize:]
+	for i := range parts {
+		n, size := binary.Uvarint(rest)
+		if size <= 0 || n > uint64(len(rest)-size) {
+			return parts, nil, errRecord
+		}
+		parts[i], rest = rest[size:size+int(n)], rest[size+int(n):]
+	}
+	if uint32(len(rest)) != binary.BigEndian.Uint32(b[lengthAt:]) {
+		return parts, nil, errRecord
+	}
+	return parts, rest, nil
+}
+
+// recordHead returns a message without its payload; of what can't be decoded, it is all.
+func recordHead(b []byte) []byte {
+	_, payload, err := splitRecord(b)
+	if err != nil {
+		return b
+	}
+	return b[:len(b)-len(payload)]
+}
+
+// checksumOf returns the checksum that was kept with a message's payload.
+func checksumOf(b []byte) uint32 { return binary.BigEndian.Uint32(b[checksumAt:]) }
+
+// readPayload returns the payload of a message, a part of b, if it is what was written.
+func readPayload(b []byte) ([]byte, error) {
+	_, payload, err := splitRecord(b)
+	if err != nil {
+		return nil, err
+	}
+	if checksum(payload) != checksumOf(b) {
+		return nil, fmt.Errorf("%w: its payload is not what was written", errRecord)
+	}
+	return payload, nil
+}
+
+// readRecord decodes a message. Its payload is a part of b, and not looked at.
+func readRecord(b []byte) (queue.Record, error) {
+	parts, payload, err := splitRecord(b)
+	if err != nil {
+		return queue.Record{}, err
 	}
 	flags := b[1]
 	r := queue.Record{
@@ -95,15 +149,6 @@ func readRecord(b []byte) (queue.Record, error) {
 		EnqueuedAt: readTime(b[7:]),
 		ExpiresAt:  readTime(b[15:]),
 		Scheduled:  flags&flagScheduled != 0,
-	}
-	var parts [2][]byte
-	rest := b[fixedSize:]
-	for i := range parts {
-		n, size := binary.Uvarint(rest)
-		if size <= 0 || n > uint64(len(rest)-size) {
-			return queue.Record{}, errRecord
-		}
-		parts[i], rest = rest[size:size+int(n)], rest[size+int(n):]
 	}
 	if flags&flagSession != 0 {
 		session := string(parts[0])
@@ -124,6 +169,6 @@ func readRecord(b []byte) (queue.Record, error) {
 			r.Overlay[name] = p.Value
 		}
 	}
-	r.Payload = rest
+	r.Payload = payload
 	return r, nil
 }

@@ -17,7 +17,7 @@ func FuzzRecord(f *testing.F) {
 		{EnqueuedAt: time.Unix(1, 2), ExpiresAt: time.Unix(3, 4), Deliveries: 5, Deferred: true, Hops: 6, Session: &session, Payload: []byte("p")},
 		{Scheduled: true, EnqueuedAt: time.Unix(7, 0), Overlay: map[string]any{"a": "b", "n": int64(1)}},
 	} {
-		b, err := appendRecord(nil, r)
+		b, err := appendRecord(nil, r, checksum(r.Payload))
 		if err != nil {
 			f.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func FuzzRecord(f *testing.F) {
 		if err != nil {
 			return
 		}
-		again, err := appendRecord(nil, r)
+		again, err := appendRecord(nil, r, checksum(r.Payload))
 		if err != nil {
 			t.Fatalf("%+v was read and can't be written: %v", r, err)
 		}

@@ -317,11 +317,14 @@ func (s *Store) transact(batch []change) error {
 		}
 		// Update would read the file once more after a panic.
 		defer func() { _ = tx.Rollback() }() // it has ended, unless something is wrong already
-		w := writer{tx: tx, buckets: make(map[bucketKey]*bolt.Bucket)}
+		w := writer{tx: tx, parts: make(map[partKey]*part)}
 		for i := range batch {
 			if err := w.write(&batch[i]); err != nil {
 				return err
 			}
+		}
+		if err := addTotal(tx, w.total); err != nil {
+			return err
 		}
 		return tx.Commit()
 	})
@@ -344,8 +347,8 @@ func (s *Store) load(at location) []byte {
 			if b = b.Bucket(messagesName(at.dead)); b == nil {
 				return errRecord
 			}
-			r, err := readRecord(b.Get(sequenceKey(at.sequence)))
-			payload = bytes.Clone(r.Payload)
+			read, err := readPayload(b.Get(sequenceKey(at.sequence)))
+			payload = bytes.Clone(read)
 			return err
 		})
 	})

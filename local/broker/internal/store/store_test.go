@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -112,6 +113,75 @@ func TestPayloadsAreThereAllTheTime(t *testing.T) {
 		})
 	}
 	work.Wait()
+}
+
+// One transaction may empty all pages of a queue and go on with them; bbolt tidies up at
+// its end only.
+func TestAQueueIsEmptiedAndFilledAtOnce(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder, store.Options{})
+	e := s.Create("q", []byte("{}"))
+	put := func(sequence int64) queue.Change {
+		return queue.Change{Kind: queue.ChangePut, Sequence: sequence, Record: queue.Record{EnqueuedAt: start, Payload: make([]byte, 500)}}
+	}
+	var puts, deletes []queue.Change
+	for i := range int64(200) {
+		puts, deletes = append(puts, put(i)), append(deletes, queue.Change{Kind: queue.ChangeDelete, Sequence: i})
+	}
+	for range 2 {
+		e.Append(puts)
+		wait(t, s, e)
+		end := e.Begin()
+		e.Append(deletes)
+		e.Describe(fmt.Append(nil, s.Synced()))
+		e.Append([]queue.Change{put(100), put(300), put(50), put(300), {Kind: queue.ChangeDelete, Sequence: 50}, put(301)})
+		end()
+		wait(t, s, e)
+	}
+	for range 2 {
+		var got []int64
+		for _, m := range messages(t, s.Entities()[0]) {
+			got = append(got, m.Sequence)
+		}
+		if !slices.Equal(got, []int64{100, 300, 301}) {
+			t.Errorf("messages %v", got)
+		}
+		closed(t, s)
+		s = open(t, folder, store.Options{})
+	}
+	e = s.Entities()[0]
+	e.Append(puts)
+	wait(t, s, e)
+	end := e.Begin()
+	e.Append(deletes)
+	s.Delete(e)
+	end()
+	closed(t, s)
+	s = open(t, folder, store.Options{})
+	if got := s.Entities(); len(got) != 0 {
+		t.Errorf("entities %v", got)
+	}
+	closed(t, s)
+}
+
+// A message that could not be read when it was moved has no payload, not an empty one.
+func TestAPayloadThatIsLost(t *testing.T) {
+	folder := t.TempDir()
+	s := open(t, folder, store.Options{})
+	e := s.Create("q", []byte("{}"))
+	e.Append([]queue.Change{
+		{Kind: queue.ChangePut, Sequence: 1, Dead: true}, {Kind: queue.ChangePut, Sequence: 2, Record: queue.Record{Payload: []byte{}}},
+		{Kind: queue.ChangeState, Sequence: 1, Dead: true, Record: queue.Record{Deliveries: 2}},
+	})
+	wait(t, s, e)
+	for range 2 {
+		if e := s.Entities()[0]; e.Load(true, 1) != nil || e.Load(false, 2) == nil {
+			t.Errorf("loaded %v and %v", e.Load(true, 1), e.Load(false, 2))
+		}
+		closed(t, s)
+		s = open(t, folder, store.Options{})
+	}
+	closed(t, s)
 }
 
 // Nobody is told that something is safe before the disk has it, and while the disk

@@ -15,7 +15,8 @@ import (
 
 // The file has a bucket with the descriptions of the entities, by folded path, and
 // one for each entity, by its id, with buckets for its messages, those of its
-// dead-letter queue, its sessions and the message ids that it remembers.
+// dead-letter queue, its sessions and the message ids that it remembers. See total.go
+// for one more.
 var (
 	bucketEntities = []byte("entities")
 	bucketMessages = []byte("messages")
@@ -43,37 +44,60 @@ func messagesName(dead bool) []byte {
 
 // writer writes one batch.
 type writer struct {
-	tx      *bolt.Tx
-	buckets map[bucketKey]*bolt.Bucket
-	buffer  []byte
+	tx    *bolt.Tx
+	parts map[partKey]*part
+	total uint64 // what is to be added to that of the file
 }
 
-type bucketKey struct {
+type partKey struct {
 	entity uint32
 	name   string
 }
 
-// bucket returns a bucket of an entity, nil for an entity that has ended.
-func (w *writer) bucket(entity uint32, name []byte) (*bolt.Bucket, error) {
-	key := bucketKey{entity, string(name)}
-	if b, known := w.buckets[key]; known {
-		return b, nil
+// part returns a part of an entity, one without a bucket for an entity that has ended.
+// Without a name it is what the entity has of its own.
+func (w *writer) part(entity uint32, name []byte) (*part, error) {
+	key := partKey{entity, string(name)}
+	if p, known := w.parts[key]; known {
+		return p, nil
 	}
-	parent := w.tx.Bucket(entityName(entity))
-	if parent == nil {
-		w.buckets[key] = nil
-		return nil, nil
-	}
-	b := parent
-	if name != nil {
+	owner := entityName(entity)
+	b := w.tx.Bucket(owner)
+	if b != nil && name != nil {
 		var err error
-		if b, err = parent.CreateBucketIfNotExists(name); err != nil {
+		if b, err = b.CreateBucketIfNotExists(name); err != nil {
 			return nil, fmt.Errorf("make bucket: %w", err)
 		}
 		b.FillPercent = denseFill
 	}
-	w.buckets[key] = b
-	return b, nil
+	p := makePart(b, owner, name)
+	w.parts[key] = p
+	return p, nil
+}
+
+// set gives a key a value in place of the one that it has; nil is none.
+func (w *writer) set(p *part, key, value []byte) error {
+	// Most messages are new and behind all others: then nothing has to be looked for.
+	if p.last == nil || bytes.Compare(key, p.last) <= 0 {
+		c := p.Cursor()
+		at, old := c.Seek(key)
+		switch {
+		case at == nil:
+			p.last = key
+		case bytes.Equal(at, key):
+			w.total -= p.digest(key, old)
+			if value == nil {
+				return c.Delete()
+			}
+		}
+	} else if value != nil {
+		p.last = key
+	}
+	if value == nil {
+		return nil
+	}
+	w.total += p.digest(key, value)
+	return p.Put(key, value)
 }
 
 func (w *writer) write(c *change) error {
@@ -92,29 +116,33 @@ func (w *writer) write(c *change) error {
 	case queue.ChangeLast:
 		name = nil
 	}
-	b, err := w.bucket(c.entity, name)
-	if err != nil || b == nil {
+	p, err := w.part(c.entity, name)
+	if err != nil || p.Bucket == nil {
 		return err
 	}
 	switch c.Kind {
 	case queue.ChangePut:
-		return w.put(b, c.Sequence, c.Record)
+		sum := checksum(c.Record.Payload)
+		if c.Record.Payload == nil {
+			sum++ // it could not be read where it was, and it can't be here
+		}
+		return w.put(p, c.Sequence, c.Record, sum)
 	case queue.ChangeState:
-		return w.state(b, c)
+		return w.state(p, c)
 	case queue.ChangeDelete:
-		return b.Delete(sequenceKey(c.Sequence))
+		return w.set(p, sequenceKey(c.Sequence), nil)
 	case queue.ChangeLast:
-		return b.Put(keyLast, sequenceKey(c.Sequence))
+		return w.set(p, keyLast, sequenceKey(c.Sequence))
 	case queue.ChangeHistory:
 		if c.Time.IsZero() {
-			return b.Delete([]byte(c.ID))
+			return w.set(p, []byte(c.ID), nil)
 		}
-		return b.Put([]byte(c.ID), binary.BigEndian.AppendUint64(nil, uint64(c.Time.UnixNano())))
+		return w.set(p, []byte(c.ID), binary.BigEndian.AppendUint64(nil, uint64(c.Time.UnixNano())))
 	case queue.ChangeSession:
 		if c.State == nil {
-			return b.Delete(sessionKey(c.ID))
+			return w.set(p, sessionKey(c.ID), nil)
 		}
-		return b.Put(sessionKey(c.ID), append(binary.BigEndian.AppendUint64(nil, uint64(c.Time.UnixNano())), c.State...))
+		return w.set(p, sessionKey(c.ID), append(binary.BigEndian.AppendUint64(nil, uint64(c.Time.UnixNano())), c.State...))
 	}
 	return fmt.Errorf("change of unknown kind %d", c.Kind)
 }
@@ -122,18 +150,18 @@ func (w *writer) write(c *change) error {
 // sessionKey stands for a session id, which may be empty, as no key may.
 func sessionKey(id string) []byte { return append([]byte{'='}, id...) }
 
-func (w *writer) put(b *bolt.Bucket, sequence int64, r queue.Record) error {
+func (w *writer) put(p *part, sequence int64, r queue.Record, checksum uint32) error {
 	// bbolt keeps the value until the transaction ends.
-	value, err := appendRecord(make([]byte, 0, fixedSize+16+len(r.Payload)), r)
+	value, err := appendRecord(make([]byte, 0, fixedSize+16+len(r.Payload)), r, checksum)
 	if err != nil {
 		return err
 	}
-	return b.Put(sequenceKey(sequence), value)
+	return w.set(p, sequenceKey(sequence), value)
 }
 
 // state changes what is kept of a message besides its payload.
-func (w *writer) state(b *bolt.Bucket, c *change) error {
-	old := b.Get(sequenceKey(c.Sequence))
+func (w *writer) state(p *part, c *change) error {
+	old := p.Get(sequenceKey(c.Sequence))
 	if old == nil {
 		return nil // the batch is tried again, and the deletion was in it
 	}
@@ -142,7 +170,7 @@ func (w *writer) state(b *bolt.Bucket, c *change) error {
 		return err
 	}
 	r.Deliveries, r.Deferred, r.Overlay = c.Record.Deliveries, c.Record.Deferred, c.Record.Overlay
-	return w.put(b, c.Sequence, r)
+	return w.put(p, c.Sequence, r, checksumOf(old))
 }
 
 // description is what is kept of an entity itself.
@@ -161,27 +189,34 @@ func (w *writer) describe(c *change) error {
 	if err != nil {
 		return fmt.Errorf("encode entity: %w", err)
 	}
-	if err := b.Put([]byte(fold(c.put.Path)), text); err != nil {
+	if err := w.set(makePart(b, nil, bucketEntities), []byte(fold(c.put.Path)), text); err != nil {
 		return fmt.Errorf("put entity: %w", err)
 	}
 	if _, err := w.tx.CreateBucketIfNotExists(entityName(c.entity)); err != nil {
 		return fmt.Errorf("make bucket: %w", err)
 	}
-	clear(w.buckets)
+	clear(w.parts)
 	return nil
 }
 
 func (w *writer) forget(c *change) error {
 	if b := w.tx.Bucket(bucketEntities); b != nil {
-		if err := b.Delete([]byte(c.ID)); err != nil {
+		if err := w.set(makePart(b, nil, bucketEntities), []byte(c.ID), nil); err != nil {
 			return fmt.Errorf("delete entity: %w", err)
 		}
 	}
-	clear(w.buckets)
-	if w.tx.Bucket(entityName(c.entity)) == nil {
+	clear(w.parts)
+	name := entityName(c.entity)
+	b := w.tx.Bucket(name)
+	if b == nil {
 		return nil
 	}
-	return w.tx.DeleteBucket(entityName(c.entity))
+	sum, err := sumEntity(b, name)
+	if err != nil {
+		return fmt.Errorf("delete entity: %w", err)
+	}
+	w.total -= sum
+	return w.tx.DeleteBucket(name)
 }
 
 func unixNano(b []byte) time.Time { return time.Unix(0, int64(binary.BigEndian.Uint64(b))) }

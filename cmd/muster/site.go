@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
 	"log/slog"
 	"net"
 	"net/http"
@@ -21,6 +20,10 @@ const (
 	// one request, when others want its place.
 	idleGrace = time.Second
 	busyGrace = 10 * time.Second
+	// longestVisit is how long a connection may be idle, or at one request, in any case:
+	// longer than the server's own times, which do not hold while TLS writes what nobody
+	// has given it to write.
+	longestVisit = 4 * time.Minute
 )
 
 // site is an HTTP server that waits for nobody without end, and has room for only so
@@ -55,10 +58,11 @@ func (s *site) oneRequestAtATime() {
 	s.Protocols.SetHTTP1(true)
 }
 
-// shutDown ends the site when its requests are answered, and in any case when ctx ends.
+// shutDown ends the site when its requests are answered, and in any case when ctx ends:
+// to close a connection may take until it is cut off.
 func (s *site) shutDown(ctx context.Context) {
+	defer context.AfterFunc(ctx, s.visitors.sendAway)()
 	if s.Shutdown(ctx) != nil {
-		s.visitors.sendAway()
 		s.Close()
 	}
 }
@@ -75,6 +79,7 @@ type visitors struct {
 type visit struct {
 	busy  bool
 	since time.Time
+	end   *time.Timer // cuts it off
 }
 
 // note learns of what has become of a connection. One more than there may be takes the
@@ -83,7 +88,7 @@ type visit struct {
 func (v *visitors) note(c net.Conn, state http.ConnState) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	_, known := v.all[c]
+	at, known := v.all[c]
 	switch {
 	case state == http.StateNew:
 		if len(v.all) >= v.most {
@@ -92,16 +97,23 @@ func (v *visitors) note(c net.Conn, state http.ConnState) {
 				cutOff(c)
 				return
 			}
-			delete(v.all, longest)
+			v.leave(longest)
 			cutOff(longest)
 		}
-		v.all[c] = visit{since: time.Now()}
+		v.all[c] = visit{since: time.Now(), end: time.AfterFunc(longestVisit, func() { cutOff(c) })}
 	case !known:
 	case state == http.StateActive || state == http.StateIdle:
-		v.all[c] = visit{busy: state == http.StateActive, since: time.Now()}
+		at.end.Reset(longestVisit)
+		v.all[c] = visit{busy: state == http.StateActive, since: time.Now(), end: at.end}
 	default:
-		delete(v.all, c)
+		v.leave(c)
 	}
+}
+
+// leave gives up the place of a connection. The caller holds the mutex.
+func (v *visitors) leave(c net.Conn) {
+	v.all[c].end.Stop()
+	delete(v.all, c)
 }
 
 // longest is the connection that has had its grace for the longest time, nil for none.
@@ -129,10 +141,10 @@ func (v *visitors) sendAway() {
 	}
 }
 
-// cutOff closes a connection without waiting for its peer. To close TLS may wait for
-// what it writes itself.
+// cutOff closes a connection without waiting for its peer: what is under TLS, for to
+// close that may wait for what it writes.
 func cutOff(c net.Conn) {
-	if over, ok := c.(*tls.Conn); ok {
+	if over, ok := c.(interface{ NetConn() net.Conn }); ok {
 		c = over.NetConn()
 	}
 	c.Close()

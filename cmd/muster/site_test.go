@@ -32,8 +32,8 @@ func (p piped) Close() error   { close(p.closed); return nil }
 func (p piped) Addr() net.Addr { return &net.TCPAddr{} }
 
 // crowded runs f with a site that has room for three, whose requests to /slow end with
-// their connection only. What f gets dials it.
-func crowded(t *testing.T, f func(t *testing.T, s *site, dial func() net.Conn)) {
+// their connection only. What f gets has a connection come to it.
+func crowded(t *testing.T, f func(t *testing.T, s *site, arrive func(net.Conn))) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		mux := http.NewServeMux()
@@ -44,12 +44,9 @@ func crowded(t *testing.T, f func(t *testing.T, s *site, dial func() net.Conn)) 
 		listener := piped{make(chan net.Conn), make(chan struct{})}
 		served := make(chan error)
 		go func() { served <- s.Serve(listener) }()
-		f(t, s, func() net.Conn {
-			client, server := net.Pipe()
-			t.Cleanup(func() { client.Close() })
-			listener.conns <- server
+		f(t, s, func(c net.Conn) {
+			listener.conns <- c
 			synctest.Wait()
-			return client
 		})
 		<-time.After(time.Second) // in which what is refused is let go
 		s.Close()
@@ -57,6 +54,15 @@ func crowded(t *testing.T, f func(t *testing.T, s *site, dial func() net.Conn)) 
 			t.Error(err)
 		}
 	})
+}
+
+// dial connects to a site.
+func dial(t *testing.T, arrive func(net.Conn)) net.Conn {
+	t.Helper()
+	client, server := net.Pipe()
+	t.Cleanup(func() { client.Close() })
+	arrive(server)
+	return client
 }
 
 // ask sends a request and returns the status of the answer, 0 for none.
@@ -71,19 +77,19 @@ func ask(c net.Conn, path string) int {
 
 // Those who only connect, and those who ask for nothing more, keep nobody out.
 func TestIdleVisitorsKeepNobodyOut(t *testing.T) {
-	crowded(t, func(t *testing.T, _ *site, dial func() net.Conn) {
-		idle := dial()
+	crowded(t, func(t *testing.T, _ *site, arrive func(net.Conn)) {
+		idle := dial(t, arrive)
 		if got := ask(idle, "/"); got != http.StatusOK {
 			t.Errorf("status %d", got)
 		}
 		<-time.After(time.Millisecond) // so that it has been there for the longest
-		dial()
-		dial()
-		if got := ask(dial(), "/"); got != 0 {
+		dial(t, arrive)
+		dial(t, arrive)
+		if got := ask(dial(t, arrive), "/"); got != 0 {
 			t.Errorf("status %d for one too many", got)
 		}
 		<-time.After(2 * idleGrace)
-		if got := ask(dial(), "/"); got != http.StatusOK {
+		if got := ask(dial(t, arrive), "/"); got != http.StatusOK {
 			t.Errorf("status %d for one who takes another's place", got)
 		}
 		if got := ask(idle, "/"); got != 0 {
@@ -94,16 +100,16 @@ func TestIdleVisitorsKeepNobodyOut(t *testing.T) {
 
 // Those who are at one request without end keep nobody out for long.
 func TestBusyVisitorsKeepNobodyOutForLong(t *testing.T) {
-	crowded(t, func(t *testing.T, _ *site, dial func() net.Conn) {
+	crowded(t, func(t *testing.T, _ *site, arrive func(net.Conn)) {
 		for range 3 {
-			go ask(dial(), "/slow")
+			go ask(dial(t, arrive), "/slow")
 		}
 		<-time.After(busyGrace / 2)
-		if got := ask(dial(), "/"); got != 0 {
+		if got := ask(dial(t, arrive), "/"); got != 0 {
 			t.Errorf("status %d for one too many", got)
 		}
 		<-time.After(busyGrace)
-		if got := ask(dial(), "/"); got != http.StatusOK {
+		if got := ask(dial(t, arrive), "/"); got != http.StatusOK {
 			t.Errorf("status %d for one who takes another's place", got)
 		}
 	})
@@ -111,8 +117,8 @@ func TestBusyVisitorsKeepNobodyOutForLong(t *testing.T) {
 
 // A site ends when its time has come, whoever is at what request.
 func TestASiteEnds(t *testing.T) {
-	crowded(t, func(t *testing.T, s *site, dial func() net.Conn) {
-		go ask(dial(), "/slow")
+	crowded(t, func(t *testing.T, s *site, arrive func(net.Conn)) {
+		go ask(dial(t, arrive), "/slow")
 		synctest.Wait()
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
@@ -126,10 +132,53 @@ func TestASiteEnds(t *testing.T) {
 	})
 }
 
+// stuck is like a tls.Conn whose peer has it write: it writes while it is read, and
+// can't be closed meanwhile.
+type stuck struct {
+	net.Conn
+	read chan struct{}
+}
+
+func (s stuck) NetConn() net.Conn { return s.Conn }
+
+func (s stuck) Read([]byte) (int, error) {
+	defer close(s.read)
+	return s.Write([]byte{0}) // which nobody reads
+}
+
+func (s stuck) Close() error {
+	<-s.read
+	return s.Conn.Close()
+}
+
+// A connection that can't be closed is cut off when it has been there for too long, and
+// at the site's end.
+func TestVisitorsWhoCannotBeSentAway(t *testing.T) {
+	crowded(t, func(t *testing.T, s *site, arrive func(net.Conn)) {
+		visit := func() net.Conn {
+			return dial(t, func(c net.Conn) { arrive(stuck{c, make(chan struct{})}) })
+		}
+		first := visit()
+		<-time.After(longestVisit + time.Second)
+		if first.SetDeadline(time.Time{}) == nil { // which a pipe doesn't take once its other end is closed
+			t.Error("the first has not been cut off")
+		}
+		visit()
+		<-time.After(6 * time.Second) // from when on the package closes it, and waits for that
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		s.shutDown(ctx)
+		if took := time.Since(begun); took > 2*time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 // A header has its bound, that of the request line included.
 func TestHeadersWithoutEnd(t *testing.T) {
-	crowded(t, func(t *testing.T, _ *site, dial func() net.Conn) {
-		if got := ask(dial(), "/"+strings.Repeat("a", 2*maxHeader)); got != http.StatusRequestHeaderFieldsTooLarge {
+	crowded(t, func(t *testing.T, _ *site, arrive func(net.Conn)) {
+		if got := ask(dial(t, arrive), "/"+strings.Repeat("a", 2*maxHeader)); got != http.StatusRequestHeaderFieldsTooLarge {
 			t.Errorf("status %d", got)
 		}
 	})

@@ -83,8 +83,8 @@ fuzz: ## run every fuzz target for FUZZTIME (30s); FUZZ=NAME picks FuzzNAME…
 	  echo "$$1 $$2"; echo "$$said" | tail -n $$([ $$code = 0 ] && echo 3 || echo 60); exit $$code' fuzz
 
 KILLS ?= 100
-kill: ## the long form of the crash tests: KILLS (100) times SIGKILL, of the worker and of the endpoint
-	MUSTERTEST_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -run TestNothingIsLostToSIGKILL -v ./cmd/muster ./local/broker
+kill: ## the long form of the crash tests: KILLS (100) times SIGKILL, of the worker, of the endpoint, and while it compacts its file
+	MUSTERTEST_KILLS=$(KILLS) $(GO) test -count 1 -timeout 60m -run 'TestNothingIsLost(ToSIGKILL|WhileCompacting)' -v ./cmd/muster ./local/broker/...
 
 MODELTIME ?= 5m
 model: ## the long form of the model test: made-up users and commands for MODELTIME (5m) on good and bad days

@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -180,22 +179,4 @@ func (b *slowDisk) refuses(s *azservicebus.Sender, where string) {
 	if !errors.As(err, &told) || told.Condition != amqp.ErrCondResourceLimitExceeded || time.Since(begun) > time.Second {
 		b.Errorf("%s, a sender is told %v after %v", where, err, time.Since(begun))
 	}
-}
-
-// notedLog is a log that can be looked at.
-type notedLog struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *notedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *notedLog) has(text string) bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Contains(l.text.String(), text)
 }

@@ -229,6 +229,9 @@ func (m management) peek(r request, args wire.Map) (any, error) {
 		if err == nil && bare {
 			encoded, err = withoutBody(encoded)
 		}
+		if err != nil && len(page) > 0 {
+			break // who asks for it is told
+		}
 		if err != nil {
 			return nil, err
 		}

@@ -221,21 +221,13 @@ func (l *outgoing) next() bool {
 	return l.take()
 }
 
-// take begins the delivery of the queue's next message.
+// take begins the delivery of the queue's next message that can be read.
 func (l *outgoing) take() bool {
 	s := l.link.session
 	l.woken = false
-	d, ok := l.takeNext()
+	d, payload, ok := l.takeNext()
 	if !ok {
 		l.exhausted()
-		return false
-	}
-	payload, err := delivered(d)
-	if err != nil {
-		// Messages are checked when they come in, so this one can't be sent
-		// by anybody, or the disk fails; its deliveries run out and it is
-		// dead-lettered.
-		s.conn.log.Error("message could not be encoded", "sequence", d.Sequence, "error", err)
 		return false
 	}
 	if _, strikes := s.conn.server.faults.strikes(FaultDuplicate, l.link.entity.path); strikes && d.Token != (queue.Token{}) {
@@ -252,13 +244,26 @@ func (l *outgoing) take() bool {
 	return true
 }
 
-func (l *outgoing) takeNext() (queue.Delivery, bool) {
-	if l.holds == nil {
-		return l.queue.Take(l.now(), l.mode, l.waiter)
+func (l *outgoing) takeNext() (d queue.Delivery, payload []byte, ok bool) {
+	for {
+		if l.holds == nil {
+			d, ok = l.queue.Take(l.now(), l.mode, l.waiter)
+		} else {
+			// Of a lock that is lost the queue tells by itself.
+			d, ok, _ = l.queue.TakeFrom(l.now(), l.holds, l.mode, l.waiter)
+		}
+		if !ok {
+			return d, nil, false
+		}
+		var err error
+		if payload, err = delivered(d); err == nil {
+			return d, payload, true
+		}
+		// Messages are checked when they come in, so this one can't be sent by
+		// anybody, or the disk fails; its deliveries run out and it is
+		// dead-lettered. Those behind it do not wait for that.
+		l.link.session.conn.log.Error("message could not be encoded", "sequence", d.Sequence, "error", err)
 	}
-	// Of a lock that is lost the queue tells by itself.
-	d, ok, _ := l.queue.TakeFrom(l.now(), l.holds, l.mode, l.waiter)
-	return d, ok
 }
 
 func (l *outgoing) begin(payload, tag []byte) {

@@ -16,8 +16,8 @@ const (
 	statusDeferred  = "defered"
 )
 
-// maxCrossings is how many settlements an entity remembers that crossed a detach.
-const maxCrossings = 1000
+// maxCrossings is how many settlements a server remembers that crossed a detach.
+const maxCrossings = 10000
 
 // crossings are settlements that crossed the detach of their link. They were carried
 // out and answered, but a peer that had let go of the link does not look at the
@@ -25,7 +25,8 @@ const maxCrossings = 1000
 type crossings struct {
 	mu     sync.Mutex
 	status map[queue.Token]string
-	order  []queue.Token // the oldest first; some may have been repeated
+	tokens []queue.Token // a ring; some may have been repeated
+	oldest int           // in tokens, once it is full
 }
 
 // note remembers what a settlement has made of a message.
@@ -39,12 +40,14 @@ func (c *crossings) note(t queue.Token, state wire.DeliveryState) {
 	if c.status == nil {
 		c.status = make(map[queue.Token]string)
 	}
-	if len(c.order) == maxCrossings {
-		delete(c.status, c.order[0])
-		c.order = append(c.order[:0], c.order[1:]...)
-	}
 	c.status[t] = status
-	c.order = append(c.order, t)
+	if len(c.tokens) < maxCrossings {
+		c.tokens = append(c.tokens, t)
+		return
+	}
+	delete(c.status, c.tokens[c.oldest])
+	c.tokens[c.oldest] = t
+	c.oldest = (c.oldest + 1) % maxCrossings
 }
 
 // repeated tells whether a settlement by token is one that was carried out when it

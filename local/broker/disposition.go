@@ -29,7 +29,7 @@ func (s *session) dispose(d *wire.Disposition) {
 		}
 		s.forget(id)
 		if u.from.gone && !refused(state) {
-			u.from.link.entity.crossed.note(u.token, state)
+			s.conn.server.crossed.note(u.token, state)
 		}
 		if !d.Settled {
 			s.writeAfter(u.from.link.entity.ticket(),

@@ -35,9 +35,7 @@ type entity struct {
 	queue *queue.Queue
 	kept  *store.Entity // nil where nothing outlives the process
 	alarm chan struct{} // holds a token when a deadline has moved forward
-	// crossed are settlements whose answer may have been lost.
-	crossed crossings
-	stop    context.CancelFunc
+	stop  context.CancelFunc
 
 	created time.Time
 	since   time.Time // it is in this process

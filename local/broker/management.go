@@ -169,7 +169,7 @@ func (m management) updateDisposition(_ request, args wire.Map) (any, error) {
 	}
 	for _, t := range tokens {
 		err := settle(t)
-		if errors.Is(err, queue.ErrLockLost) && m.entity.crossed.repeated(t, status) {
+		if errors.Is(err, queue.ErrLockLost) && m.conn.server.crossed.repeated(t, status) {
 			err = nil
 		}
 		if err != nil {

@@ -24,6 +24,7 @@ type Server struct {
 	catalog catalog
 	faults  faults
 	memory  memory
+	crossed crossings
 	// transfers is the transfer dead-letter queue of every entity: for what was sent
 	// by way of one in a transaction and did not arrive. There are no transactions, so
 	// it is always empty; what a queue can't forward is in its dead-letter queue

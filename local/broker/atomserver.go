@@ -23,7 +23,8 @@ func namespaceOf(host string) string {
 // ManagementHandler serves the management API: Atom entries over HTTP that
 // describe the entities, by which azservicebus/admin and others make, change and
 // delete queues, topics, subscriptions and rules. A request needs a shared access
-// signature for what it is about, in the header Authorization.
+// signature for what it is about, in the header Authorization. How long a client may
+// take, how many there may be and how large their headers, is for the http.Server to say.
 func (s *Server) ManagementHandler() http.Handler { return http.HandlerFunc(s.manage) }
 
 // atomFault is an error with its HTTP status.

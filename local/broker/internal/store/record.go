@@ -111,13 +111,10 @@ func splitRecord(b []byte) (parts [2][]byte, payload []byte, err error) {
 	return parts, rest, nil
 }
 
-// recordHead returns a message without its payload; of what can't be decoded, it is all.
-func recordHead(b []byte) []byte {
+// recordHead returns a message without its payload.
+func recordHead(b []byte) ([]byte, error) {
 	_, payload, err := splitRecord(b)
-	if err != nil {
-		return b
-	}
-	return b[:len(b)-len(payload)]
+	return b[:len(b)-len(payload)], err
 }
 
 // checksumOf returns the checksum that was kept with a message's payload.

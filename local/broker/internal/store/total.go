@@ -47,11 +47,18 @@ func makePart(b *bolt.Bucket, owner, name []byte) *part {
 
 // digest is that of a key and its value, the payload of a message left out.
 func (p *part) digest(key, value []byte) uint64 {
+	more := uint64(0)
 	if p.messages {
-		value = recordHead(value)
+		head, err := recordHead(value)
+		if err != nil {
+			// Whatever the rest is, no record has this digest, not even one of
+			// which nothing but the head is left.
+			head, more = value, 1<<32
+		}
+		value = head
 	}
 	d := crc32.Update(p.seed^uint32(len(key)), checksums, key)
-	return uint64(crc32.Update(d, checksums, value))
+	return more + uint64(crc32.Update(d, checksums, value))
 }
 
 // sum adds up the digests of a part, in which no buckets are.

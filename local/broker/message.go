@@ -75,12 +75,27 @@ func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire
 	}
 }
 
-// diskFull refuses what a disk can't keep that takes nothing more.
+// diskFull refuses messages while the disk has no room for them.
 func (s *Server) diskFull() *wire.Error {
-	if s.store != nil && s.store.Err() != nil {
-		return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
+	if s.store == nil {
+		return nil
 	}
-	return nil
+	return refusedByDisk(s.store.Room())
+}
+
+// diskFails refuses other things that are to be kept while the disk takes nothing.
+func (s *Server) diskFails() *wire.Error {
+	if s.store == nil {
+		return nil
+	}
+	return refusedByDisk(s.store.Err())
+}
+
+func refusedByDisk(err error) *wire.Error {
+	if err == nil {
+		return nil
+	}
+	return refuse(wire.CondResourceLimitExceeded, "The disk of the broker takes no more messages at the moment.")
 }
 
 // suffer has the faults happen that wait for a message.

@@ -32,7 +32,7 @@ func (m management) ruleError(name string, err error) error {
 	case errors.Is(err, ErrQuotaExceeded):
 		return err
 	}
-	if fault := m.conn.server.diskFull(); fault != nil {
+	if fault := m.conn.server.diskFails(); fault != nil {
 		return fault
 	}
 	return argumentError{err.Error()}

@@ -102,7 +102,7 @@ func (m management) setSessionState(r request, args wire.Map) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	if fault := m.conn.server.diskFull(); fault != nil {
+	if fault := m.conn.server.diskFails(); fault != nil {
 		return nil, fault
 	}
 	if grows := len(state) - len(old); grows > 0 {

@@ -17,5 +17,6 @@
 // is told of, at the start or when a payload is read.
 //
 // When the disk does not take a transaction, because it is full, say, nothing is
-// given up: it is tried again, tickets wait, and Err says why.
+// given up: it is tried again, tickets wait, and Err says why. Before it is full, Room
+// says that new messages should be refused, since to delete takes room too.
 package store

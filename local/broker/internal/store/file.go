@@ -29,7 +29,7 @@ const (
 var (
 	// compactFrom is the size in bytes from which on a file is rewritten that is free
 	// for the most part.
-	compactFrom int64 = 64 << 20
+	compactFrom int64 = 16 << 20
 	// compactStep is how many bytes are rewritten in one transaction.
 	compactStep int64 = 16 << 20
 )

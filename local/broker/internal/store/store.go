@@ -32,6 +32,9 @@ type Options struct {
 	// Slow, when set, is called before every transaction, to play a slow disk. Its
 	// error is taken for the disk's.
 	Slow func() error
+	// Room returns how many bytes are free on the disk that a file is on, and how many
+	// the disk has; nil asks the system.
+	Room func(name string) (room, whole int64, known bool)
 }
 
 // Store is the file and what waits to be written to it. Its methods may be called
@@ -52,6 +55,8 @@ type Store struct {
 	synced    atomic.Uint64 // everything up to this ticket is on disk
 	backlog   atomic.Int64  // bytes of what is not on disk yet
 	described atomic.Uint64 // ticket of the last change to which entities there are
+	spare     atomic.Int64  // bytes that new messages may take, when it was last looked at
+	low       bool          // spare is negative; the writing goroutine's
 
 	mu        sync.Mutex
 	entities  map[string]*Entity // by folded path
@@ -105,6 +110,9 @@ func Open(folder string, o Options) (*Store, error) {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
+	if o.Room == nil {
+		o.Room = roomOf
+	}
 	db, err := openFile(folder, o.Logger)
 	if err != nil {
 		return nil, err
@@ -118,6 +126,7 @@ func Open(folder string, o Options) (*Store, error) {
 	if err := s.readEntities(); err != nil {
 		return nil, errors.Join(fmt.Errorf("open data in %s: %w", folder, err), db.Close())
 	}
+	s.measure()
 	s.done.Go(s.write)
 	return s, nil
 }
@@ -218,6 +227,8 @@ func (s *Store) write() {
 		ended := false
 		select {
 		case <-s.wake:
+		case <-s.again():
+			s.measure()
 		case <-s.ending:
 			ended = true
 		}
@@ -246,6 +257,7 @@ func (s *Store) writeAll() bool {
 				err = s.transact(batch)
 			}
 		}
+		s.measure()
 		s.safe(batch, ticket)
 	}
 }

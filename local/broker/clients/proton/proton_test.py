@@ -175,6 +175,23 @@ def typed(value):
     return type(value).__name__, value
 
 
+def accepted(connection, receiver):
+    """Takes one message, however many transfers it comes in, and accepts it."""
+    got = bytearray()
+
+    def complete():
+        current = receiver.current
+        if current is None:
+            return False
+        while (piece := receiver.recv(1 << 20)):
+            got.extend(piece)
+        return not current.partial
+    connection.wait(complete, timeout=PATIENCE)
+    receiver.current.update(Delivery.ACCEPTED)
+    receiver.current.settle()
+    return bytes(got)
+
+
 class Messages(Case):
     def there_and_back(self, message):
         connection = self.connect()
@@ -228,19 +245,7 @@ class Messages(Case):
         session.open()
         receiver.open()
         receiver.flow(1)
-        got = bytearray()
-
-        def complete():
-            current = receiver.current
-            if current is None:
-                return False
-            while (piece := receiver.recv(1 << 20)):
-                got.extend(piece)
-            return not current.partial
-        connection.wait(complete, timeout=PATIENCE)
-        receiver.current.update(Delivery.ACCEPTED)
-        receiver.current.settle()
-        return bytes(got)
+        return accepted(connection, receiver)
 
     def test_bodies_of_many_sections(self):
         data = b'\x00\x53\x75\xa0\x01x'
@@ -320,21 +325,9 @@ class Links(Case):
         receiver.open()
         receiver.flow(2)
         for want in (body, 'y'):
-            got = bytearray()
-
-            def complete():
-                current = receiver.current
-                if current is None:
-                    return False
-                while (piece := receiver.recv(1 << 16)):
-                    got.extend(piece)
-                return not current.partial
-            connection.wait(complete, timeout=PATIENCE)
             message = Message()
-            message.decode(bytes(got))
+            message.decode(accepted(connection, receiver))
             self.assertEqual(message.body, want)
-            receiver.current.update(Delivery.ACCEPTED)
-            receiver.current.settle()
 
     def test_aborted(self):
         connection = self.connect(limits=dict(max_frame_size=512))

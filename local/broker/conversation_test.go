@@ -279,13 +279,14 @@ func FuzzConversation(f *testing.F) {
 func checkSaid(t *testing.T, said []byte, frameSize uint32) {
 	t.Helper()
 	r := wire.NewReader(bytes.NewReader(said), 64<<10)
-	id, err := r.ReadProtocolHeader()
+	_, err := r.ReadProtocolHeader()
 	for err == nil {
 		var f wire.Frame
 		if f, err = r.ReadFrame(); err != nil {
 			break
 		}
 		if outcome, ok := f.Body.(*wire.SASLOutcome); ok && outcome.Code == wire.SASLOK {
+			var id wire.ProtocolID
 			if id, err = r.ReadProtocolHeader(); err == nil && id != wire.ProtocolAMQP {
 				t.Fatalf("protocol header %v", id)
 			}

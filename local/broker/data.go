@@ -320,7 +320,7 @@ func (s *Server) hasRules(topic string, d Subscription) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	want := slices.Clone(d.Rules)
-	slices.SortFunc(want, func(a, b Rule) int { return strings.Compare(strings.ToLower(a.Name), strings.ToLower(b.Name)) })
+	slices.SortFunc(want, func(a, b Rule) int { return compareFold(a.Name, b.Name) })
 	return slices.EqualFunc(e.subscription.rules, want, func(r *rule, d Rule) bool { return sameRule(r.description, d) })
 }
 

@@ -49,7 +49,7 @@ func (t *tree[K, V]) remove(k K) {
 	if t.root == nil || !t.root.remove(k) {
 		return
 	}
-	for t.root.children != nil && len(t.root.children) == 1 {
+	for len(t.root.children) == 1 {
 		t.root = t.root.children[0]
 	}
 	if t.root.size == 0 {

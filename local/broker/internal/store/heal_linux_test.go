@@ -19,7 +19,6 @@ import (
 // written, and later syncs pass it over.
 type fickleDisk struct {
 	t         *testing.T
-	name      string
 	file      *os.File
 	fd, whole int
 	writeAt   func([]byte, int64) (int, error) // bbolt's own

@@ -261,7 +261,7 @@ func (c *conn) bid(err error) {
 // close it at once, with bytes of the peer unread, would make TCP reset the
 // connection, and the peer would never read our last words.
 func (c *conn) hangUp(frames *intake) {
-	patience := time.AfterFunc(closeGrace, func() { part(c.net) })
+	patience := time.AfterFunc(closeGrace, func() { closeGently(c.net) })
 	defer patience.Stop()
 	if half, ok := c.net.(interface{ CloseWrite() error }); ok {
 		_ = half.CloseWrite()
@@ -275,7 +275,7 @@ func (c *conn) hangUp(frames *intake) {
 			break
 		}
 	}
-	part(c.net)
+	closeGently(c.net)
 	for in := range frames.frames { // until the reader has noticed
 		frames.done(in)
 	}

@@ -7,15 +7,6 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
-// How $management calls the outcomes of deliveries; one is spelled as the protocol
-// spells it.
-const (
-	statusCompleted = "completed"
-	statusAbandoned = "abandoned"
-	statusSuspended = "suspended"
-	statusDeferred  = "defered"
-)
-
 // maxCrossings is how many settlements a server remembers that crossed a detach.
 const maxCrossings = 10000
 

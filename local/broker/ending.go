@@ -5,10 +5,10 @@ import (
 	"time"
 )
 
-// part closes a connection with the goodbye of its layers, where they have one. Over
+// closeGently closes a connection with the goodbye of its layers, where they have one. Over
 // TLS it is written, and over WebSocket it takes an answer besides: for both the peer
 // has closeGrace.
-func part(c net.Conn) {
+func closeGently(c net.Conn) {
 	defer time.AfterFunc(closeGrace, func() { cutOff(c) }).Stop()
 	c.Close()
 }

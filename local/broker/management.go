@@ -19,6 +19,15 @@ const (
 	maxBareBytes = 16 << 20
 )
 
+// How $management calls the outcomes of deliveries; one is spelled as the protocol
+// spells it.
+const (
+	statusCompleted = "completed"
+	statusAbandoned = "abandoned"
+	statusSuspended = "suspended"
+	statusDeferred  = "defered"
+)
+
 // management answers requests to the $management node of a queue.
 type management struct {
 	conn    *conn

@@ -111,8 +111,8 @@ func firstCertificate(text []byte) string {
 }
 
 // loopbackCertificate makes an authority of its own and a certificate for
-// loopback: for its usual addresses, the one that is listened on, and names. The authority's key is gone at once, so nothing else can be made
-// with it.
+// loopback: for its usual addresses, the one that is listened on, and names. The
+// authority's key is gone at once, so nothing else can be made with it.
 func loopbackCertificate(own net.IP, names []string) (config *tls.Config, ca string, err error) {
 	authorityKey, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {

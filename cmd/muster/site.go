@@ -13,8 +13,8 @@ const (
 	// maxVisitors is how many connections a site has at once, those that have become
 	// WebSockets aside: these are the broker's.
 	maxVisitors = 2000
-	// maxHeader bounds the header of a request, in bytes: as much as Service Bus and
-	// Graph take.
+	// maxHeader bounds the header of a request, in bytes. A token is most of it; what
+	// Service Bus and Graph take at most is not published.
 	maxHeader = 16 << 10
 	// idleGrace and busyGrace are how long a connection may ask for nothing, and be at
 	// one request, when others want its place.

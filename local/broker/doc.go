@@ -26,10 +26,10 @@
 //
 // Queues with peek-lock and receive-and-delete, batches, all settlements, lock
 // renewal, delivery counts, time to live, dead-letter queues
-// (<queue>/$DeadLetterQueue; <queue>/$Transfer/$DeadLetterQueue is always empty), peeking, settlement by lock token through
-// <queue>/$management, shared access signatures through $cbs, and SASL
-// ANONYMOUS, MSSBCBS and PLAIN (name and value of a key). Messages keep their
-// sections and types to the byte.
+// (<queue>/$DeadLetterQueue; <queue>/$Transfer/$DeadLetterQueue is always empty),
+// peeking, settlement by lock token through <queue>/$management, shared access
+// signatures through $cbs, and SASL ANONYMOUS, MSSBCBS and PLAIN (name and value of a
+// key). Messages keep their sections and types to the byte.
 //
 // Sessions, with named and next, state, renewal and listing; scheduled messages,
 // sent as such or by $management, and their cancellation; deferred messages;

@@ -10,10 +10,10 @@ import (
 // This file bounds what the server holds for its peers besides messages in queues:
 // frames that are read ahead, messages that have come or gone in part, replies, what
 // is yet to be written, links, sessions and unsettled deliveries, and descriptions that
-// are put to the management API. Each of these is
-// bounded for one connection or one link, and the product of the bounds is more than
-// any machine has. So there is a bound on the sum, and who holds the most of it when
-// it is reached is closed with amqp:resource-limit-exceeded.
+// are put to the management API. Each of these is bounded for one connection or one
+// link, and the product of the bounds is more than any machine has. So there is a bound
+// on the sum, and who holds the most of it when it is reached is closed with
+// amqp:resource-limit-exceeded, or answered with 503.
 
 // What things without a size of their own are taken for, in bytes.
 const (

@@ -78,11 +78,11 @@ type Options struct {
 	// amqp:resource-limit-exceeded. 0 means 5,000, as in Service Bus.
 	MaxConnections int
 	// MaxBuffered is how many bytes may be held for all connections together, besides
-	// the messages in queues: of messages that have come or gone in part, of replies
+	// the messages in queues: of messages that have come or gone in part, of replies,
 	// of what is yet to be written, and of descriptions that are put to the management
 	// API. When there are more, the connection that holds the most is closed with
-	// amqp:resource-limit-exceeded, or the request answered with 503. 0 means 1 GiB, or 16 of
-	// the largest messages where that is more.
+	// amqp:resource-limit-exceeded, or the request answered with 503. 0 means 1 GiB, or
+	// 16 of the largest messages where that is more.
 	MaxBuffered int64
 }
 

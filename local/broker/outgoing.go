@@ -60,7 +60,7 @@ type answer struct {
 }
 
 // drop ends the link's interest in its queue. What it was sent stays locked
-// until it is settled by token or the lock expires; but a session is given back.
+// until it is settled or the lock expires; but a session is given back.
 func (l *outgoing) drop() {
 	l.gone = true
 	delete(l.link.session.shut, l)

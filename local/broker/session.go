@@ -23,7 +23,7 @@ type session struct {
 	outgoingWindow uint32 // transfers that the peer takes
 	nextDelivery   uint32
 	unsettled      map[uint32]unsettled // by delivery id
-	stale          int                  // how many of them are of links that are gone
+	stale          int                  // how many of them are of links that both sides have detached
 	shut, full     map[*outgoing]bool   // links that wait for the window, and for a settlement
 
 	links map[uint32]*link // by handle, which is the same both ways

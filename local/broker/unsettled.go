@@ -30,8 +30,9 @@ func (s *session) forget(id uint32) {
 	}
 }
 
-// disown ends the deliveries of a link that both sides have detached. They are looked for only when
-// they are at least half of all, so that links that come and go cost little.
+// disown ends the deliveries of a link that both sides have detached. They are looked
+// for only when they are at least half of all, so that links that come and go cost
+// little.
 func (s *session) disown(l *outgoing) {
 	l.disowned = true
 	s.stale += l.unsettled

@@ -373,8 +373,8 @@ func (q *Queue) empty() {
 	q.waiters, q.sessions = blank.waiters, blank.sessions
 }
 
-// enter starts an operation: it takes the mutex and does what is due, up to a bound. Where messages
-// may be passed on, all of it is one unit.
+// enter starts an operation: it takes the mutex and does what is due, up to a bound.
+// Where messages may be passed on, all of it is one unit.
 func (q *Queue) enter(now time.Time) {
 	unit := q.lock()
 	q.unit, q.now = unit, now

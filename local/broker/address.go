@@ -25,8 +25,11 @@ type address struct {
 
 // parseAddress takes a link address apart. It never fails: what has no meaning
 // becomes the name of an entity that does not exist.
-func parseAddress(s string) address {
-	path := strings.ToLower(strings.Trim(pathOf(s), "/"))
+func parseAddress(s string) address { return addressOf(pathOf(s)) }
+
+// addressOf takes the path of an address within its namespace apart.
+func addressOf(path string) address {
+	path = strings.ToLower(strings.Trim(path, "/"))
 	if path == nodeCBS {
 		return address{cbs: true}
 	}
@@ -42,8 +45,8 @@ func parseAddress(s string) address {
 // pathOf strips scheme and authority from an address or audience that has
 // them, such as amqp://host:port/queue or sb://host/queue.
 func pathOf(s string) string {
-	_, rest, ok := strings.Cut(s, "://")
-	if !ok {
+	scheme, rest, ok := strings.Cut(s, "://")
+	if !ok || strings.Contains(scheme, "/") { // the latter is a path that has :// in it
 		return s
 	}
 	_, path, _ := strings.Cut(rest, "/")

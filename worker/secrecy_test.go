@@ -84,7 +84,7 @@ func (r *rig) toldBySpans() string {
 	attributes := func(attrs []attribute.KeyValue) {
 		for _, a := range attrs {
 			if a.Value.Type() != attribute.FLOAT64 {
-				fmt.Fprintln(&b, a.Key, a.Value.Emit())
+				fmt.Fprintln(&b, a.Key, a.Value.String())
 			}
 		}
 	}

@@ -230,8 +230,8 @@ func wantAttributes(t *testing.T, s sdktrace.ReadOnlySpan, want map[string]strin
 	t.Helper()
 	set := attribute.NewSet(s.Attributes()...)
 	for key, value := range want {
-		if got, ok := set.Value(attribute.Key(key)); !ok || got.Emit() != value {
-			t.Errorf("%s: %s is %q, want %q", s.Name(), key, got.Emit(), value)
+		if got, ok := set.Value(attribute.Key(key)); !ok || got.String() != value {
+			t.Errorf("%s: %s is %q, want %q", s.Name(), key, got.String(), value)
 		}
 	}
 }

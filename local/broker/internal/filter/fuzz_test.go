@@ -4,14 +4,13 @@ import (
 	"errors"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 // FuzzParse reads any text as a filter and as an action. Whatever is accepted is
-// evaluated; nothing may panic, take long, or fail with another error than documented.
-// The seeds are all expressions of the other tests.
+// evaluated; nothing may panic, hang (go test gives it ten seconds), or fail with another
+// error than documented. The seeds are all expressions of the other tests.
 func FuzzParse(f *testing.F) {
 	for _, list := range [][]string{matchesAll, matchesNone} {
 		for _, expression := range list {
@@ -26,7 +25,6 @@ func FuzzParse(f *testing.F) {
 	}
 	m := order1()
 	f.Fuzz(func(t *testing.T, expression string) {
-		started := time.Now()
 		parsed, err := ParseSQL(expression, given)
 		checkParse(t, parsed != nil, err)
 		if err == nil {
@@ -41,9 +39,6 @@ func FuzzParse(f *testing.F) {
 		if err == nil {
 			_, err := action.Apply(m)
 			checkEvaluation(t, err)
-		}
-		if took := time.Since(started); took > 5*time.Second {
-			t.Errorf("took %v", took)
 		}
 	})
 }

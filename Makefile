@@ -6,7 +6,7 @@ SOURCES := $(shell find . -name '*.go' -not -name '*_test.go' -not -path './bin/
            $(wildcard messages/schema/* report/page/*)
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-clients vet chromium proton accessibility bench bench-broker fuzz kill model clean
+.PHONY: help build run test test-clients vet portable chromium proton accessibility bench bench-broker fuzz kill model clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,6 +48,10 @@ vet: ## check formatting, run go vet
 	@unformatted=$$(gofmt -l .); \
 	if [ -n "$$unformatted" ]; then echo "gofmt would change:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
+
+portable: ## run go vet on what Windows and macOS build, tests included
+	GOOS=windows CGO_ENABLED=0 $(GO) vet ./...
+	GOOS=darwin CGO_ENABLED=0 $(GO) vet ./...
 
 # The page of muster report is tested in a browser. Where none is there and none
 # can be installed, those tests are skipped, but in CI they fail.

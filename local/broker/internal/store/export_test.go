@@ -6,6 +6,9 @@ import (
 	"unsafe"
 )
 
+// OpenError is what Open makes of an error of bbolt's.
+var OpenError = openError
+
 // CompactFrom sets the size from which on a file is compacted, and how many bytes of it
 // in one transaction, until the function that it returns is called.
 func CompactFrom(size, step int64) (restore func()) {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"syscall"
 	"time"
 
 	bolt "go.etcd.io/bbolt"
@@ -22,9 +23,6 @@ const (
 	compactName = "broker.compact"
 	// lockTimeout is how long another process may take to let go of the file.
 	lockTimeout = time.Second
-	// mapSize is the address space that the file gets at once: to grow it, all
-	// readers have to stop.
-	mapSize = 1 << 30
 )
 
 var (
@@ -107,7 +105,7 @@ func openBolt(name string, o bolt.Options) (f *file, err error) {
 			f = nil
 		}
 	}()
-	o.Timeout, o.NoFreelistSync, o.FreelistType, o.InitialMmapSize = lockTimeout, true, bolt.FreelistMapType, mapSize
+	o.Timeout, o.NoFreelistSync, o.FreelistType, o.InitialMmapSize = lockTimeout, true, bolt.FreelistMapType, addressSpace()
 	o.OpenFile = func(name string, flag int, mode os.FileMode) (*os.File, error) {
 		opened, err := os.OpenFile(name, flag, mode)
 		f.handle = opened
@@ -150,12 +148,14 @@ func (f *file) named() error {
 	return err
 }
 
+// openError tells the system's refusals, such as of memory, from damage.
 func openError(err error) error {
 	var path *fs.PathError
+	var number syscall.Errno
 	switch {
 	case errors.Is(err, bolterrors.ErrTimeout):
 		return ErrInUse
-	case errors.As(err, &path):
+	case errors.As(err, &path), errors.As(err, &number):
 		return err
 	}
 	return fmt.Errorf("%w: %w", ErrDamaged, err)

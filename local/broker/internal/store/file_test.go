@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"errors"
+	"io"
 	"io/fs"
 	"math/rand/v2"
 	"os"
@@ -10,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 
 	bolt "go.etcd.io/bbolt"
@@ -243,5 +245,15 @@ func TestAFileIsCompacted(t *testing.T) {
 	defer closed(t, s)
 	if got := len(messages(t, s.Entities()[0])); got != 4 {
 		t.Errorf("%d messages, want 4", got)
+	}
+}
+
+func TestWhatTheSystemRefusesIsNoDamage(t *testing.T) {
+	for _, err := range []error{
+		syscall.ENOMEM, os.NewSyscallError("CreateFileMapping", syscall.ENOMEM), &fs.PathError{Op: "read", Path: "broker.db", Err: io.ErrUnexpectedEOF},
+	} {
+		if got := store.OpenError(err); errors.Is(got, store.ErrDamaged) || !errors.Is(got, err) {
+			t.Errorf("%v is told as %v", err, got)
+		}
 	}
 }

@@ -299,6 +299,8 @@ func TestMessagesThatAreNone(t *testing.T) {
 		{"message id of bytes too long", 0, mustEncode(t, wire.Properties{MessageID: make([]byte, 129)}), wire.CondNotAllowed},
 		{"session id too long", 0, mustEncode(t, wire.Properties{GroupID: wire.Some(strings.Repeat("x", 129))}), wire.CondNotAllowed},
 		{"partition key too long", 0, section(0x72, "\xd1\x00\x00\x00\xa8\x00\x00\x00\x02\xa3\x13x-opt-partition-key\xa1\x8d"+strings.Repeat("x", 141)), wire.CondNotAllowed},
+		{"partition key that is a symbol", 0, section(0x72, "\xc1\x1b\x02\xa3\x13x-opt-partition-key\xa3\x03key"), wire.CondInvalidField},
+		{"source of a dead letter that is a number", 0, section(0x72, "\xc1\x1c\x02\xa3\x17x-opt-deadletter-source\x54\x01"), wire.CondInvalidField},
 		{"unknown format", 5, text("x"), wire.CondNotAllowed},
 	}
 	longest := mustEncode(t, wire.Properties{MessageID: strings.Repeat("é", 128), GroupID: wire.Some(strings.Repeat("s", 128))})

@@ -24,12 +24,11 @@ func checkHeaderSize(m *wire.Message) error {
 
 // checkIDs refuses ids that are too long: they are compared, and remembered for as
 // long as their message and longer.
-func checkIDs(p wire.Properties, annotations wire.Map) error {
-	partition, _ := annotations.Get(annotationPartitionKey)
+func checkIDs(p wire.Properties, partitionKey string) error {
 	for _, id := range []struct {
 		name  string
 		value any
-	}{{"MessageId", p.MessageID}, {"SessionId", p.GroupID.Value}, {"PartitionKey", partition}} {
+	}{{"MessageId", p.MessageID}, {"SessionId", p.GroupID.Value}, {"PartitionKey", partitionKey}} {
 		if n := idLength(id.value); n > maxIDLength {
 			return refuse(wire.CondNotAllowed, "The %s of the message has %d characters: the most is %d.", id.name, n, maxIDLength)
 		}

@@ -164,11 +164,7 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	annotations, err := m.ParseMessageAnnotations()
-	if err != nil {
-		return queue.Item{}, err
-	}
-	at, err := scheduledFor(annotations)
+	annotated, err := readAnnotations(&m)
 	if err != nil {
 		return queue.Item{}, err
 	}
@@ -176,8 +172,11 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	if err := checkIDs(properties, annotations); err != nil {
+	if err := checkIDs(properties, annotated.partitionKey.Value); err != nil {
 		return queue.Item{}, err
+	}
+	if annotated.nullTime {
+		rewrite.DropMessageAnnotations = append(slices.Clip(rewrite.DropMessageAnnotations), annotationScheduledTime)
 	}
 	size := len(payload) + 64*len(rewrite.MessageAnnotations)
 	if properties.MessageID == nil {
@@ -190,7 +189,7 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	item := queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: at}
+	item := queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: annotated.enqueueAt}
 	if properties.MessageID != nil {
 		item.MessageID = fmt.Sprint(properties.MessageID)
 	}
@@ -198,28 +197,56 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 		id := properties.GroupID.Value
 		item.Session, item.PartitionKey = &id, id
 	}
-	if key, ok := annotations.Get(annotationPartitionKey); ok && key != nil {
-		item.PartitionKey = fmt.Sprint(key)
+	if annotated.partitionKey.Set {
+		item.PartitionKey = annotated.partitionKey.Value
 	}
 	return item, nil
+}
+
+// annotated is what the annotations of a message tell the broker.
+type annotated struct {
+	partitionKey wire.Optional[string]
+	enqueueAt    time.Time // zero for at once
+	nullTime     bool      // the annotation for that time is there, and null
+}
+
+// readAnnotations refuses annotations of other types than Service Bus has for them: the
+// Go client takes them for these without a look, and panics.
+func readAnnotations(m *wire.Message) (a annotated, err error) {
+	annotations, err := m.ParseMessageAnnotations()
+	if err != nil {
+		return annotated{}, err
+	}
+	v, there := annotations.Get(annotationScheduledTime)
+	switch at := v.(type) {
+	case nil:
+		a.nullTime = there
+	case wire.Timestamp:
+		a.enqueueAt = time.UnixMilli(int64(at))
+	default:
+		return annotated{}, refuse(wire.CondInvalidField, "%s is not a timestamp", annotationScheduledTime)
+	}
+	if a.partitionKey, err = textAnnotation(annotations, annotationPartitionKey); err != nil {
+		return annotated{}, err
+	}
+	_, err = textAnnotation(annotations, annotationDeadLetterSource)
+	return a, err
+}
+
+// textAnnotation returns an annotation that must be a string.
+func textAnnotation(annotations wire.Map, name string) (wire.Optional[string], error) {
+	switch v, _ := annotations.Get(name); v := v.(type) {
+	case nil:
+		return wire.Optional[string]{}, nil
+	case string:
+		return wire.Some(v), nil
+	}
+	return wire.Optional[string]{}, refuse(wire.CondInvalidField, "%s is not a string", name)
 }
 
 // newMessageID names a message that came without a name. Service Bus does so too:
 // the JavaScript client settles no message without.
 func newMessageID() string { return fmt.Sprintf("%016x%016x", rand.Uint64(), rand.Uint64()) }
-
-// scheduledFor returns when a message is to join its queue, the zero time for at
-// once.
-func scheduledFor(annotations wire.Map) (time.Time, error) {
-	switch v, _ := annotations.Get(annotationScheduledTime); at := v.(type) {
-	case nil:
-		return time.Time{}, nil
-	case wire.Timestamp:
-		return time.UnixMilli(int64(at)), nil
-	default:
-		return time.Time{}, refuse(wire.CondInvalidField, "%s is not a timestamp", annotationScheduledTime)
-	}
-}
 
 // delivered encodes a message as a receiver gets it, by its link or by its sequence
 // number. The delivery annotations of the sender are kept, as Service Bus does, and

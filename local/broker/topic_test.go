@@ -279,3 +279,22 @@ func TestATopicsTimeToLive(t *testing.T) {
 		}
 	}
 }
+
+// An action may remove every system property that it may set, and what comes is a
+// message that the clients can read.
+func TestSystemPropertiesThatAnActionRemoves(t *testing.T) {
+	rule := broker.Rule{Name: "r", Action: "REMOVE sys.ContentType; REMOVE sys.CorrelationId; REMOVE sys.Label; REMOVE sys.MessageId; " +
+		"REMOVE sys.PartitionKey; REMOVE sys.ReplyTo; REMOVE sys.ReplyToSessionId; REMOVE sys.ScheduledEnqueueTimeUtc; REMOVE sys.SessionId; " +
+		"REMOVE sys.TimeToLive; REMOVE sys.To; REMOVE sys.ViaPartitionKey"}
+	client := connect(t, start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{subscription("s", rule)}}}}))
+	text, past := to.Ptr("x"), time.Now().Add(-time.Hour)
+	sendTo(t, client, "t", &azservicebus.Message{
+		Body: []byte("a"), ContentType: text, CorrelationID: text, MessageID: text, PartitionKey: text, ReplyTo: text, ReplyToSessionID: text,
+		ScheduledEnqueueTime: &past, SessionID: text, Subject: text, TimeToLive: to.Ptr(time.Hour), To: text,
+	})
+	m := receiveOne(t, subscribe(t, client, "t", "s", nil))
+	if string(m.Body) != "a" || m.ContentType != nil || m.CorrelationID != nil || m.MessageID == *text || m.PartitionKey != nil || m.ReplyTo != nil ||
+		m.ReplyToSessionID != nil || m.ScheduledEnqueueTime != nil || m.SessionID != nil || m.Subject != nil || *m.TimeToLive != 0 || m.To != nil {
+		t.Errorf("received %+v", m)
+	}
+}

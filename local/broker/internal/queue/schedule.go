@@ -66,6 +66,7 @@ func (q *Queue) activate(now time.Time, limit int) {
 		e := q.later.min()
 		payload := q.payload(e)
 		id := q.unplan(e)
+		e.state = stateFresh
 		q.note(Change{Kind: ChangeDelete, Sequence: e.seq})
 		if q.config.Forward != nil {
 			q.pass(e, payload, false)
@@ -73,7 +74,7 @@ func (q *Queue) activate(now time.Time, limit int) {
 		}
 		q.lastSeq++
 		q.note(Change{Kind: ChangeLast, Sequence: q.lastSeq})
-		e.seq, e.state = q.lastSeq, stateFresh
+		e.seq = q.lastSeq
 		lives := time.Duration(0)
 		if e.expiresAt != 0 {
 			lives = time.Duration(e.expiresAt - e.enqueuedAt)

@@ -88,6 +88,29 @@ func TestWhatIsPassedOnIsOneUnit(t *testing.T) {
 	}
 }
 
+// What is not taken when its time has come is a dead letter like others, also for the next
+// process.
+func TestAScheduledMessageThatIsNotTaken(t *testing.T) {
+	overEveryKeeper(t, func(t *testing.T, kept keeper) {
+		config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, Store: kept}
+		config.Forward = func(time.Time, queue.Passed) error { return errors.New("full") }
+		q := queue.New(config)
+		later := item("later")
+		later.EnqueueAt = start.Add(time.Minute)
+		enqueue(t, q, item("now"), later)
+		late := start.Add(time.Minute)
+		q.Expire(late)
+		again := queue.New(config)
+		restore(t, again, late, kept)
+		for _, q := range []*queue.Queue{q, again} {
+			letters := q.DeadLetters().Peek(late, nil, 0, 9, 1<<20)
+			if len(letters) != 2 || string(letters[0].Payload) != "now" || string(letters[1].Payload) != "later" || letters[1].Sequence != 2 {
+				t.Errorf("dead letters %+v", letters)
+			}
+		}
+	})
+}
+
 // Nobody gets a message that could be lost with the process: who waits gets it when
 // the store has it.
 func TestNothingIsHandedOutEarly(t *testing.T) {

@@ -2,20 +2,21 @@ package queue
 
 import "time"
 
-// Expire does what is due: scheduled messages join, locks end, and messages
-// outlive their time. It returns when it wants to be called again; false means
-// not before the next alarm. Other operations do the same work on their way; Expire is
-// for the time when nobody calls.
+// Expire does what is due: scheduled messages join, locks end, messages outlive their
+// time, and ids of which there can be no duplicate any more are forgotten. It returns
+// when it wants to be called again; false means not before the next alarm. Other
+// operations do the same work on their way; Expire is for the time when nobody calls.
 func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 	q.enter(now)
+	q.forgetIDs(now, slice)
 	q.alarm = q.deadline()
 	next = q.alarm
 	q.leave()
 	return next, !next.IsZero()
 }
 
-// slice bounds how many messages join or expire in one operation: where a million
-// are due at once, others get their turn in between. What is left is done by Expire,
+// slice bounds how many messages join or expire, and how many ids are forgotten, in one
+// operation: where a million are due at once, others get their turn in between. What is left is done by Expire,
 // which asks to be called again at once.
 const slice = 1000
 
@@ -117,6 +118,9 @@ func (q *Queue) deadline() time.Time {
 	}
 	if q.later.len() > 0 {
 		sooner(q.later.min().enqueuedAt.time())
+	}
+	if due := q.history.due(); !due.IsZero() {
+		sooner(due)
 	}
 	return next
 }

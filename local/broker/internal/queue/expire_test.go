@@ -145,6 +145,28 @@ func TestManyIDsThatAreOver(t *testing.T) {
 	}
 }
 
+// Ids are forgotten also where nobody sends any more, and what they take is free again.
+func TestIDsAreForgottenWhereNobodySends(t *testing.T) {
+	kept := newShelf(t)
+	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DuplicateWindow: 10 * time.Minute, Store: kept})
+	for i := range many {
+		enqueue(t, q, queue.Item{Payload: []byte("x"), MessageID: fmt.Sprint(i)})
+	}
+	next, ok := q.Expire(start)
+	if !ok || !next.Equal(start.Add(11*time.Minute)) {
+		t.Errorf("to be called at %v, %v; want a little after the window", next, ok)
+	}
+	if q.Expire(start.Add(10*time.Minute - 1)); len(kept.history) != many {
+		t.Errorf("%d ids are remembered within the window", len(kept.history))
+	}
+	if calls := expireAll(t, q, next); calls < many/1000 {
+		t.Errorf("all were forgotten in %d calls", calls)
+	}
+	if got := q.Remembered(); got != 0 || len(kept.history) != 0 {
+		t.Errorf("%d ids are kept, and %d bytes remembered", len(kept.history), got)
+	}
+}
+
 // What is scheduled for the end of time is still there after a restart.
 func TestTheFarFuture(t *testing.T) {
 	overEveryKeeper(t, func(t *testing.T, kept keeper) {

@@ -12,6 +12,18 @@ type history struct {
 	bytes  int64        // that all of them take
 }
 
+// lag is which part of the window an id may be remembered for longer, where nobody
+// sends: not every id is worth a call of its own.
+const lag = 10
+
+// due is when ids are to be forgotten, if nobody sends meanwhile; zero for never.
+func (h *history) due() time.Time {
+	if len(h.order) == 0 {
+		return time.Time{}
+	}
+	return h.order[0].until.Add(h.window / lag)
+}
+
 // remembered is an id as it was seen once. It may have been seen again since.
 type remembered struct {
 	id    string
@@ -38,8 +50,14 @@ func (h *history) forget(now time.Time) (id string, ok bool) {
 		h.order[0] = remembered{}
 		h.order = h.order[1:]
 		h.bytes -= idSize(first.id)
-		if h.until[first.id].Equal(first.until) {
+		latest := h.until[first.id].Equal(first.until)
+		if latest {
 			delete(h.until, first.id)
+		}
+		if len(h.order) == 0 { // what was made for many is not kept for none
+			h.order, h.until = nil, nil
+		}
+		if latest {
 			return first.id, true
 		}
 	}

@@ -235,18 +235,23 @@ const forgotten = 4
 
 // repeats tells whether a message id is a duplicate, and remembers it.
 func (q *Queue) repeats(id string, now time.Time) bool {
-	for range forgotten {
-		old, ok := q.history.forget(now)
-		if !ok {
-			break
-		}
-		q.note(Change{Kind: ChangeHistory, ID: old})
-	}
+	q.forgetIDs(now, forgotten)
 	repeated := q.history.repeats(id, now)
 	if !repeated && id != "" && q.history.window > 0 {
 		q.note(Change{Kind: ChangeHistory, ID: id, Time: now.Add(q.history.window)})
 	}
 	return repeated
+}
+
+// forgetIDs forgets at most limit message ids that are over.
+func (q *Queue) forgetIDs(now time.Time, limit int) {
+	for range limit {
+		old, ok := q.history.forget(now)
+		if !ok {
+			return
+		}
+		q.note(Change{Kind: ChangeHistory, ID: old})
+	}
 }
 
 // admit takes an item in.

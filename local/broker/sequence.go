@@ -132,7 +132,7 @@ func (m management) deleteBatch(r request, args wire.Map) (any, error) {
 		return nil, argumentError{"batch-delete-messages needs a message-count of at least 1 and a timestamp enqueued-time-utc"}
 	}
 	// The client's clock has milliseconds, the queue's has more.
-	before := time.UnixMilli(int64(until) + 1).Add(-1)
+	before := time.UnixMilli(int64(until)).Add(time.Millisecond - 1)
 	deleted := m.queue.DeleteBatch(m.now(), m.within(r, args), before, int(min(count, maxDelete)))
 	if deleted == 0 {
 		return nil, nil

@@ -167,6 +167,20 @@ func TestIDsAreForgottenWhereNobodySends(t *testing.T) {
 	}
 }
 
+// Nothing has joined a queue before there were computers, nor after the end of time.
+func TestDeletionOfWhatIsFarAway(t *testing.T) {
+	q := newQueue()
+	enqueue(t, q, item("a"))
+	for _, year := range []int{-290_000_000, 0, 1443, 1677} {
+		if n := q.DeleteBatch(start, nil, time.Date(year, 1, 1, 0, 0, 0, 0, time.UTC), 1); n != 0 {
+			t.Errorf("deleted what had joined by the year %d", year)
+		}
+	}
+	if n := q.DeleteBatch(start, nil, time.Date(290_000_000, 1, 1, 0, 0, 0, 0, time.UTC), 1); n != 1 {
+		t.Errorf("deleted %d of what will ever join", n)
+	}
+}
+
 // What is scheduled for the end of time is still there after a restart.
 func TestTheFarFuture(t *testing.T) {
 	overEveryKeeper(t, func(t *testing.T, kept keeper) {

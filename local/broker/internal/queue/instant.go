@@ -6,15 +6,18 @@ import (
 )
 
 // instant is a point in time as entries hold it: nanoseconds since 1970, 0 for none.
-// It ends in the year 2262; what is later is taken for that.
+// There are those of the years 1678 to 2261; what is earlier or later is taken for the
+// first or the last of them.
 type instant int64
 
-var lastInstant = time.Unix(0, math.MaxInt64)
+var firstInstant, lastInstant = time.Unix(0, math.MinInt64), time.Unix(0, math.MaxInt64)
 
 func instantOf(t time.Time) instant {
 	switch {
 	case t.IsZero():
 		return 0
+	case t.Before(firstInstant):
+		return math.MinInt64
 	case t.After(lastInstant):
 		return math.MaxInt64
 	}

@@ -185,7 +185,7 @@ func (x *sessions) setState(s *session, state []byte, at time.Time) {
 
 // statedKey orders sessions by a time, and then by their ids.
 func statedKey(at time.Time, id string) string {
-	return string(binary.BigEndian.AppendUint64(nil, uint64(instantOf(at)))) + id
+	return string(binary.BigEndian.AppendUint64(nil, uint64(instantOf(at))^1<<63)) + id // those before 1970 first
 }
 
 // joinSession gives an entry, which is in the index only, to its session.

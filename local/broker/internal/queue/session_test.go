@@ -158,8 +158,10 @@ func TestStateOfASession(t *testing.T) {
 	if got := q.Sessions(start, time.Time{}, 1, 1); !slices.Equal(got, []string{"b"}) {
 		t.Errorf("a page: %v", got)
 	}
-	if got := q.Sessions(start, start.Add(-time.Second), 0, 100); !slices.Equal(got, []string{"a"}) {
-		t.Errorf("since a second ago: %v", got)
+	for _, since := range []time.Time{start.Add(-time.Second), time.Unix(-1, 0), time.Date(1443, 1, 1, 0, 0, 0, 0, time.UTC)} {
+		if got := q.Sessions(start, since, 0, 100); !slices.Equal(got, []string{"a"}) {
+			t.Errorf("since %v: %v", since, got)
+		}
 	}
 	if got := q.Sessions(start, start, 0, 100); got != nil {
 		t.Errorf("since now: %v", got)

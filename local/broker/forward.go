@@ -60,6 +60,9 @@ func (s *Server) forwardTo(name, source string) func(time.Time, queue.Passed) er
 // on. The first number that it got stays with it (service-bus messages-payloads,
 // EnqueuedSequenceNumber).
 func passedItem(p queue.Passed, source string) (queue.Item, error) {
+	if p.Payload == nil {
+		return queue.Item{}, errUnread
+	}
 	var marks wire.Map
 	if p.Hops == 1 {
 		marks = append(marks, wire.Pair{Key: wire.Symbol(annotationEnqueueSequence), Value: p.Sequence})

@@ -92,10 +92,10 @@ type Message struct {
 // Delivery is a message that was taken.
 type Delivery struct {
 	Message
-	// Token settles the delivery; zero after receive-and-delete.
+	// Token settles the delivery; zero where the message was removed at once.
 	Token Token
 	// LockedUntil is when the lock ends, which in a session is the end of the lock
-	// on the session; zero after receive-and-delete.
+	// on the session; zero where there is none.
 	LockedUntil time.Time
 }
 

@@ -9,7 +9,8 @@ const (
 	// PeekLock holds the message for the receiver until it is settled or the
 	// lock ends.
 	PeekLock Mode = iota
-	// ReceiveAndDelete removes the message at once.
+	// ReceiveAndDelete removes the message at once, unless the store does not give
+	// its payload back: then it is held as with PeekLock.
 	ReceiveAndDelete
 )
 
@@ -29,13 +30,14 @@ func (q *Queue) Take(now time.Time, mode Mode, w *Waiter) (Delivery, bool) {
 
 // hand gives an entry that is in no place but the index to a receiver.
 func (q *Queue) hand(e *entry, mode Mode, s *Session, now time.Time) Delivery {
-	if mode == ReceiveAndDelete {
-		m := q.message(e)
+	m := q.message(e)
+	if mode == ReceiveAndDelete && m.Payload != nil {
 		q.forgetEntry(e)
 		return Delivery{Message: m}
 	}
 	l := q.hold(e, s, now)
-	d := Delivery{Message: q.message(e), Token: l.token, LockedUntil: l.until}
+	m.Locked = true
+	d := Delivery{Message: m, Token: l.token, LockedUntil: l.until}
 	if s != nil {
 		d.LockedUntil = s.until
 	}

@@ -86,7 +86,7 @@ func (e *entity) config(s *Server, q Queue) queue.Config {
 		MaxProperties:     maxHeaderSize,
 	}
 	if e.kind == kindTopic {
-		c.Forward = e.publish
+		c.Forward, c.AnyHop = e.publish, true
 	}
 	if e.kept != nil {
 		c.Store = e.kept

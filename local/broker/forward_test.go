@@ -98,6 +98,29 @@ func TestForwardingThatFailsIsDeadLettered(t *testing.T) {
 	}
 }
 
+// What comes to a topic over as many queues as there may be is given to its
+// subscriptions: among the dead letters of the topic nobody would find it. There it goes
+// no further.
+func TestATopicAtTheEndOfTheHops(t *testing.T) {
+	s := start(t, broker.Options{
+		Queues: []broker.Queue{
+			{Name: "q", ForwardTo: "2"}, {Name: "2", ForwardTo: "3"}, {Name: "3", ForwardTo: "4"}, {Name: "4", ForwardTo: "t"}, {Name: "5"},
+		},
+		Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{{Name: "end"}, {Name: "on", ForwardTo: "5"}}}},
+	})
+	client := connect(t, s)
+	send(t, client, "q", "a")
+	if m := receiveOne(t, subscribe(t, client, "t", "end", nil)); string(m.Body) != "a" {
+		t.Errorf("received %q", m.Body)
+	}
+	if m := receiveOne(t, subscribe(t, client, "t", "on", fromDeadLetters)); *m.DeadLetterReason != "MaxTransferHopCountExceeded" {
+		t.Errorf("dead letter %q", *m.DeadLetterReason)
+	}
+	if got := counts(t, s, "t"); got != (broker.Counts{}) {
+		t.Errorf("the topic has %+v", got)
+	}
+}
+
 // A time that an action sets means nothing to the subscription, but to the queue that
 // the message goes on to.
 func TestATimeThatAnActionSetsCountsWhereItIsForwarded(t *testing.T) {

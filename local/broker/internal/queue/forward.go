@@ -48,7 +48,7 @@ var tooManyHops = Refusal{ReasonHops, fmt.Sprintf(
 func (q *Queue) handOn(now time.Time, p passing) {
 	e := p.entry
 	var err error = tooManyHops
-	if e.hops < maxHops {
+	if e.hops < maxHops || q.config.AnyHop && !p.dead {
 		err = p.to(now, Passed{Payload: p.payload, Overlay: e.overlay, Hops: int(e.hops) + 1, Sequence: e.seq})
 	}
 	if err == nil {

@@ -77,6 +77,9 @@ type Config struct {
 	// They are called in the order of the messages as far as one caller's go,
 	// without the queue's mutex, and may call Arrive and Bury of other queues.
 	Forward, ForwardDead func(time.Time, Passed) error
+	// AnyHop has Forward take messages however many queues have passed them on: it is
+	// for a queue whose dead letters nobody can receive.
+	AnyHop bool
 	// Store keeps the messages: the queue itself holds no payloads, and loses nothing
 	// that the store has on disk. Nil is a Memory.
 	Store Store

@@ -203,25 +203,28 @@ func (s *Server) make(e *entity) error {
 	return nil
 }
 
-// open puts an entity into the catalog and keeps its time once anybody is served.
+// open puts an entity into the catalog, and keeps its time while anybody is served.
 func (s *Server) open(e *entity) error {
 	if err := s.catalog.add(e); err != nil {
 		return err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.timing {
+	if s.timing && !s.stopping {
 		s.time(e)
 	}
 	return nil
 }
 
 // time keeps the entity's time until it or the server ends. The caller holds the
-// server's mutex.
+// server's mutex, and has seen that the server does not stop.
 func (s *Server) time(e *entity) {
-	ctx, cancel := context.WithCancel(s.stop)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	if e.stop != nil { // it came into the catalog as the first was served
+		return
+	}
+	ctx, cancel := context.WithCancel(s.stop)
 	e.stop = cancel
 	s.work.Go(func() {
 		defer cancel()

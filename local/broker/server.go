@@ -138,13 +138,22 @@ func (s *Server) admit(l net.Listener) bool {
 	s.listeners[l] = true
 	s.start.Do(func() {
 		s.endpoint = dialable(l.Addr())
-		s.timing = true
-		for _, e := range s.catalog.all() {
-			s.time(e)
-		}
 		close(s.serving)
 	})
+	s.keepTime()
 	return true
+}
+
+// keepTime begins to keep the time of the entities. The caller holds the mutex, and has
+// seen that the server does not stop.
+func (s *Server) keepTime() {
+	if s.timing {
+		return
+	}
+	s.timing = true
+	for _, e := range s.catalog.all() {
+		s.time(e)
+	}
 }
 
 func (s *Server) forget(l net.Listener) {
@@ -161,6 +170,7 @@ func (s *Server) welcome(nc net.Conn) {
 		cutOff(nc)
 		return
 	}
+	s.keepTime() // there may be no listener but that of an http.Server
 	c := newConn(s, nc)
 	if n := len(s.conns); n >= s.options.MaxConnections && !s.cutHalfOpen() {
 		if n >= s.options.MaxConnections+surplusConnections {

@@ -1,13 +1,18 @@
 package broker_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/Azure/azure-sdk-for-go/sdk/messaging/azservicebus"
+	"github.com/coder/websocket"
 
 	"github.com/muster-mfa/muster/local/broker"
 )
@@ -46,6 +51,45 @@ func TestWebSocketsThatAnswerNoClose(t *testing.T) {
 			})
 		})
 	}
+}
+
+// Time passes for the entities also where nobody connects but over WebSocket.
+func TestTimePassesOverWebSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, listener, ended := serveWebSockets(t, oneQueue)
+		transport := &http.Transport{DialContext: func(context.Context, string, string) (net.Conn, error) { return listener.dial(), nil }}
+		client, err := azservicebus.NewClientFromConnectionString(
+			"Endpoint=sb://h;SharedAccessKeyName=RootManageSharedAccessKey;SharedAccessKey=SAS_KEY_VALUE",
+			&azservicebus.ClientOptions{NewWebSocketConn: func(ctx context.Context, _ azservicebus.NewWebSocketConnArgs) (net.Conn, error) {
+				c, _, err := websocket.Dial(ctx, "http://h"+broker.WebSocketPath, &websocket.DialOptions{
+					HTTPClient: &http.Client{Transport: transport}, Subprotocols: []string{"amqp"},
+				})
+				if err != nil {
+					return nil, err
+				}
+				return websocket.NetConn(forever(), c, websocket.MessageBinary), nil
+			}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		sender, err := client.NewSender("q", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body := receiveLater(t, receiver(t, client, nil))
+		synctest.Wait()
+		soon := time.Now().Add(time.Second)
+		if _, err := sender.ScheduleMessages(forever(), []*azservicebus.Message{{Body: []byte("a")}}, soon, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-body; got != "a" || time.Since(soon) > time.Second {
+			t.Errorf("received %q %v after its time", got, time.Since(soon))
+		}
+		if err := client.Close(forever()); err != nil {
+			t.Error(err)
+		}
+		ended(s.Close())
+	})
 }
 
 // A protocol that is not AMQP is refused, and a peer that does not answer is cut off.

@@ -96,8 +96,9 @@ func (c *catalog) remove(e *entity) bool {
 	return true
 }
 
-// CreateQueue makes a queue. The error names every fault of the description, or
-// is ErrEntityExists.
+// CreateQueue makes a queue. The error names every fault of the description, or is
+// ErrEntityExists or ErrQuotaExceeded. With Options.Data, it may be that of the disk,
+// here and wherever an entity or a rule is made, changed or deleted.
 func (s *Server) CreateQueue(q Queue) error { return s.kept(s.createQueue(q)) }
 
 func (s *Server) createQueue(q Queue) error {

@@ -246,13 +246,20 @@ func (o Options) validate() error {
 		named[scoped(key)] = true
 	}
 	seen := make(map[string]bool)
-	for _, q := range o.Queues {
-		faults = append(faults, q.validate(kindQueue)...)
-		folded := strings.ToLower(q.Name)
+	once := func(k kind, name string) {
+		folded := strings.ToLower(name)
 		if seen[folded] {
-			faults = append(faults, fmt.Errorf("queue %q: the name is used twice", q.Name))
+			faults = append(faults, fmt.Errorf("%s %q: the name is used twice", k, name))
 		}
 		seen[folded] = true
+	}
+	for _, q := range o.Queues {
+		faults = append(faults, q.validate(kindQueue)...)
+		once(kindQueue, q.Name)
+	}
+	for _, t := range o.Topics {
+		faults = append(faults, t.validate()...)
+		once(kindTopic, t.Name)
 	}
 	return errors.Join(faults...)
 }

@@ -195,16 +195,42 @@ func TestARuleThatFails(t *testing.T) {
 }
 
 func TestTopicsReportEveryFault(t *testing.T) {
-	_, err := broker.New(broker.Options{Topics: []broker.Topic{{Name: "t", Status: "odd", Subscriptions: []broker.Subscription{
-		{Name: "a/b"}, {Name: "s", LockDuration: time.Hour, Rules: []broker.Rule{
-			{Name: "r", SQL: "a ="}, {Name: "both", SQL: "1=1", Correlation: &broker.CorrelationFilter{}}, {Name: ""}, {Name: "x", Action: "DROP a"},
-			{Name: "x"},
+	_, err := broker.New(broker.Options{MaxConnections: -1, Queues: []broker.Queue{{Name: "q"}}, Topics: []broker.Topic{
+		{Name: "t", Status: "odd", Subscriptions: []broker.Subscription{
+			{Name: "a/b"}, {Name: "twice"}, {Name: "TWICE"}, {Name: "s", LockDuration: time.Hour, Rules: []broker.Rule{
+				{Name: "r", SQL: "a ="}, {Name: "both", SQL: "1=1", Correlation: &broker.CorrelationFilter{}}, {Name: ""}, {Name: "x", Action: "DROP a"},
+				{Name: "x"},
+			}},
 		}},
-	}}}})
-	for _, want := range []string{`"odd"`, `subscription "a/b"`, "LockDuration", `rule "r"`, `rule "both"`, `rule ""`, "DROP", "used twice"} {
+		{Name: "$t"}, {Name: "Q"},
+	}})
+	for _, want := range []string{
+		"MaxConnections", `"odd"`, `subscription "a/b"`, `"TWICE": the name is used twice`, "LockDuration", `rule "r"`, `rule "both"`, `rule ""`, "DROP",
+		`rule "x": the name is used twice`, `topic "$t"`, `topic "Q": the name is used twice`,
+	} {
 		if err == nil || !contains(err, want) {
 			t.Errorf("%q is not in the error: %v", want, err)
 		}
+	}
+}
+
+// A topic is made with all its subscriptions, or not at all.
+func TestATopicIsMadeWhole(t *testing.T) {
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "target"}}})
+	topic := broker.Topic{Name: "t", Subscriptions: []broker.Subscription{
+		subscription("a"), {Name: "b", ForwardTo: "none"}, {Name: "c", ForwardTo: "neither"}, {Name: "d", ForwardTo: "t"},
+	}}
+	if err := s.CreateTopic(topic); err == nil || !contains(err, `"none"`) || !contains(err, `"neither"`) {
+		t.Errorf("error %v, want both targets named", err)
+	}
+	for _, name := range []string{"t", "t/Subscriptions/a"} {
+		if _, err := s.Counts(name); !errors.Is(err, broker.ErrUnknownEntity) {
+			t.Errorf("%s: %v, want it to be unknown", name, err)
+		}
+	}
+	topic.Subscriptions[1].ForwardTo, topic.Subscriptions[2].ForwardTo = "target", ""
+	if err := s.CreateTopic(topic); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -10,28 +10,42 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
-// CreateTopic makes a topic with its subscriptions. The error names every fault
-// of the description, or is ErrEntityExists.
+// CreateTopic makes a topic with its subscriptions, or none of them. The error names
+// every fault of the description, or is ErrEntityExists or ErrQuotaExceeded.
 func (s *Server) CreateTopic(t Topic) error { return s.kept(s.createTopic(t)) }
 
 func (s *Server) createTopic(t Topic) error {
-	q := t.queue().withDefaults()
-	faults := q.validate(kindTopic)
-	for _, d := range t.Subscriptions {
-		faults = append(faults, d.validate(t.Name)...)
-	}
+	faults := t.validate()
 	if faults != nil {
 		return fmt.Errorf("create topic: %w", errors.Join(faults...))
 	}
-	if err := s.make(newEntity(s, kindTopic, q)); err != nil {
+	e := newEntity(s, kindTopic, t.queue().withDefaults())
+	if err := s.make(e); err != nil {
 		return err
 	}
 	for _, d := range t.Subscriptions {
 		if err := s.createSubscription(t.Name, d); err != nil {
-			return err
+			faults = append(faults, err)
 		}
 	}
-	return nil
+	if faults != nil {
+		s.remove(e)
+	}
+	return errors.Join(faults...)
+}
+
+func (t Topic) validate() []error {
+	faults := t.queue().withDefaults().validate(kindTopic)
+	named := make(map[string]bool, len(t.Subscriptions))
+	for _, d := range t.Subscriptions {
+		faults = append(faults, d.validate(t.Name)...)
+		folded := strings.ToLower(d.Name)
+		if named[folded] {
+			faults = append(faults, fmt.Errorf("subscription %q: the name is used twice", d.Name))
+		}
+		named[folded] = true
+	}
+	return faults
 }
 
 // UpdateTopic changes a topic, and not its subscriptions, as UpdateQueue does a
@@ -93,7 +107,7 @@ func withRule(rules []*rule, r *rule) ([]*rule, error) {
 }
 
 // CreateSubscription makes a subscription of a topic. The error names every fault
-// of the description, or is ErrUnknownEntity or ErrEntityExists.
+// of the description, or is ErrUnknownEntity, ErrEntityExists or ErrQuotaExceeded.
 func (s *Server) CreateSubscription(topic string, d Subscription) error {
 	return s.kept(s.createSubscription(topic, d))
 }
@@ -180,7 +194,7 @@ func (e *entity) forget(sub *entity) {
 }
 
 // CreateRule adds a rule to a subscription. The error says what is wrong with it,
-// or is ErrUnknownEntity or ErrEntityExists.
+// or is ErrUnknownEntity, ErrEntityExists or ErrQuotaExceeded.
 func (s *Server) CreateRule(topic, subscription string, d Rule) error {
 	return s.kept(s.createRule(topic, subscription, d))
 }
@@ -204,7 +218,8 @@ func (s *Server) createRule(topic, subscription string, d Rule) error {
 	})
 }
 
-// UpdateRule replaces a rule of a subscription. The error is as of CreateRule.
+// UpdateRule replaces a rule of a subscription. The error says what is wrong with it,
+// or is ErrUnknownEntity.
 func (s *Server) UpdateRule(topic, subscription string, d Rule) error {
 	return s.kept(s.updateRule(topic, subscription, d))
 }

@@ -69,5 +69,5 @@ func (b *atomBody) end() {
 	b.server.mu.Lock()
 	delete(b.server.requests, &b.held)
 	b.server.mu.Unlock()
-	b.server.hold(&b.held, -b.held.bytes.Load())
+	b.server.letGo(&b.held)
 }

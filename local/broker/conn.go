@@ -125,7 +125,7 @@ func (c *conn) serve(stop context.Context) {
 	writer.Wait()
 	c.hangUp(frames)
 	reader.Wait()
-	c.letGo()
+	c.server.letGo(&c.held)
 	c.log.Debug("connection ended", "cause", err)
 }
 

@@ -51,12 +51,12 @@ func (s *Server) hold(h *held, n int64) {
 	}
 }
 
+// letGo notes that h is nothing any more.
+func (s *Server) letGo(h *held) { s.memory.total.Add(-h.bytes.Swap(0)) }
+
 // hold notes that the connection holds n bytes more, or less. It may be called from
 // any goroutine.
 func (c *conn) hold(n int64) { c.server.hold(&c.held, n) }
-
-// letGo notes that the connection holds nothing any more.
-func (c *conn) letGo() { c.hold(-c.held.bytes.Load()) }
 
 // relieve has the connections and requests end that hold the most, until the rest
 // holds no more than it may.
@@ -80,7 +80,7 @@ func (s *Server) relieve() {
 			return
 		}
 		most.over.Store(true)
-		s.memory.total.Add(-most.bytes.Swap(0))
+		s.letGo(most)
 		most.end()
 	}
 }

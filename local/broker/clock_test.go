@@ -286,6 +286,49 @@ func TestWokenPeerPassesItsTurn(t *testing.T) {
 	})
 }
 
+// TestWokenPeerPassesItsSession is the same for a peer that waits for a session.
+func TestWokenPeerPassesItsSession(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		listener := newPipes()
+		s := startOn(t, listener, broker.Options{Queues: []broker.Queue{{Name: "q", RequiresSession: true}, {Name: "big"}}})
+		client := listener.connect(t, s)
+		for range 10 {
+			send(t, client, "big", string(make([]byte, 100_000)))
+		}
+		slow := newPeer(t, listener.dial())
+		slow.open()
+		slow.begin()
+		filter := wire.Map{{Key: wire.Symbol("com.microsoft:session-filter")}}
+		slow.send(0, &wire.Attach{Name: "q", Handle: 1, Role: wire.RoleReceiver, Source: &wire.Source{Address: "q", Filter: filter}})
+		slow.receiverOf("big", 2)
+		slow.credit(2, 0, 10, false)
+		synctest.Wait() // the peer reads nothing from here on
+		accepted := make(chan string)
+		go func() {
+			r, err := client.AcceptNextSessionForQueue(deadline(t), "q", nil)
+			if err != nil {
+				t.Error(err)
+				close(accepted)
+				return
+			}
+			accepted <- r.SessionID()
+		}()
+		synctest.Wait()
+		begun := time.Now()
+		sender, err := listener.connect(t, s).NewSender("q", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		id := "s"
+		if err := sender.SendMessage(deadline(t), &azservicebus.Message{SessionID: &id}, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-accepted; got != id || time.Since(begun) > time.Second {
+			t.Errorf("accepted %q after %v", got, time.Since(begun))
+		}
+	})
+}
+
 // TestSilentPeerIsDropped has a peer that sends nothing, not even empty frames.
 func TestSilentPeerIsDropped(t *testing.T) {
 	inBubble(t, func(t *testing.T, _ *broker.Server, listener *pipes, _ *azservicebus.Client) {

@@ -140,10 +140,10 @@ func (c *conn) deliver() {
 	})
 }
 
-// pass leaves the message that the link was woken for to another receiver,
-// because the peer can't take it now.
+// pass leaves the message, or the session, that the link was woken for to another
+// receiver, because the peer can't take it now.
 func (l *outgoing) pass() {
-	if l.woken && l.accepting == nil {
+	if l.woken {
 		l.woken = false
 		l.leave()
 	}

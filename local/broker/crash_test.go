@@ -237,7 +237,9 @@ func (a *account) live(v *victim) {
 	select {
 	case <-a.enough:
 	case <-ctx.Done():
+		a.mu.Lock()
 		a.t.Errorf("nothing is answered any more: %v", a.answered)
+		a.mu.Unlock()
 	}
 	<-time.After(time.Duration(rand.IntN(10)) * time.Millisecond)
 	v.kill()

@@ -1,7 +1,8 @@
 package queue
 
 // heap is a binary min-heap whose elements know where they are, so that one
-// can be taken out of the middle in logarithmic time.
+// can be taken out of the middle in logarithmic time. One that empties gives back the
+// memory that it had.
 type heap[T any] struct {
 	elems []T
 	less  func(a, b T) bool
@@ -29,7 +30,7 @@ func (h *heap[T]) remove(v T) {
 	h.set(i, h.elems[last])
 	var zero T
 	h.elems[last] = zero
-	h.elems = h.elems[:last]
+	h.elems = trimmed(h.elems[:last])
 	*h.place(v) = -1
 	if i < last {
 		h.fix(i)

@@ -70,7 +70,7 @@ func (s *Server) manage(w http.ResponseWriter, r *http.Request) {
 }
 
 // maxDetail bounds what an error tells, in bytes: it may name what it was asked for, and
-// every fault of it.
+// every fault of it. The description of a dead letter is bounded so too.
 const maxDetail = 8 << 10
 
 func clip(detail string) string {

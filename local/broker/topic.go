@@ -225,10 +225,12 @@ func (e *entity) subscriptions() []*entity {
 // offered takes the copies of a message that the subscription wants.
 func (e *entity) offered(now time.Time, m *offer) {
 	plain := false
-	var fault error
+	var faults []error
 	for _, r := range e.rules() {
 		wanted, err := r.filter.Matches(&m.message)
-		fault = errors.Join(fault, err)
+		if err != nil {
+			faults = append(faults, err)
+		}
 		switch {
 		case !wanted:
 		case r.action == nil:
@@ -236,7 +238,7 @@ func (e *entity) offered(now time.Time, m *offer) {
 		default:
 			copied, err := m.changed(r)
 			if err != nil {
-				fault = errors.Join(fault, err)
+				faults = append(faults, err)
 				continue
 			}
 			e.receive(now, copied)
@@ -245,8 +247,8 @@ func (e *entity) offered(now time.Time, m *offer) {
 	switch {
 	case plain:
 		e.receive(now, m.item)
-	case fault != nil && e.buriesFaults():
-		e.queue.Bury(now, m.item, "FilterEvaluationException", fault.Error())
+	case faults != nil && e.buriesFaults():
+		e.queue.Bury(now, m.item, "FilterEvaluationException", clip(errors.Join(faults...).Error()))
 	}
 }
 

@@ -194,6 +194,28 @@ func TestARuleThatFails(t *testing.T) {
 	}
 }
 
+// However many rules fail, the dead letter that tells of it can be settled.
+func TestManyRulesThatFail(t *testing.T) {
+	rules := make([]broker.Rule, 1000)
+	for i := range rules {
+		rules[i] = broker.Rule{Name: fmt.Sprint(i), SQL: fmt.Sprintf("sys.Unknown%d = 1", i)}
+	}
+	s := start(t, broker.Options{Topics: []broker.Topic{{Name: "t", Subscriptions: []broker.Subscription{
+		{Name: "s", DeadLetteringOnFilterEvaluationExceptions: true, Rules: rules},
+	}}}})
+	client := connect(t, s)
+	sendTo(t, client, "t", &azservicebus.Message{Body: []byte("a")})
+	dead := subscribe(t, client, "t", "s", fromDeadLetters)
+	m := receiveOne(t, dead)
+	if got := *m.DeadLetterErrorDescription; len(got) > 9<<10 || !strings.Contains(got, "Unknown0") {
+		t.Errorf("a description of %d bytes", len(got))
+	}
+	set := &azservicebus.AbandonMessageOptions{PropertiesToModify: map[string]any{"n": 1}}
+	if err := dead.AbandonMessage(deadline(t), m, set); err != nil {
+		t.Error(err)
+	}
+}
+
 func TestTopicsReportEveryFault(t *testing.T) {
 	_, err := broker.New(broker.Options{MaxConnections: -1, Queues: []broker.Queue{{Name: "q"}}, Topics: []broker.Topic{
 		{Name: "t", Status: "odd", Subscriptions: []broker.Subscription{

@@ -82,14 +82,9 @@ func (s *Server) describeTopic(e *entity) *topicDescription {
 // countFilters counts the filters of subscriptions. Those that match always or
 // never are SQL to Service Bus.
 func countFilters(subs []*entity) (sql, correlation int) {
-	for _, s := range subs {
-		for _, r := range s.rules() {
-			if r.description.Correlation != nil {
-				correlation++
-			} else {
-				sql++
-			}
-		}
+	for _, sub := range subs {
+		c, s := countRules(sub.rules())
+		correlation, sql = correlation+c, sql+s
 	}
 	return sql, correlation
 }

@@ -61,7 +61,9 @@ const (
 	maxArmed      = 1000
 )
 
-// Inject has a fault happen: at once, or whenever it can from now on.
+// Inject has a fault happen: at once, or whenever it can from now on. The error names
+// everything that is wrong with the fault, is ErrUnknownEntity, or says that 1,000 others
+// have not happened yet.
 func (s *Server) Inject(f Fault) error {
 	if err := f.validate(); err != nil {
 		return fmt.Errorf("inject fault: %w", err)

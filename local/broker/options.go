@@ -44,9 +44,10 @@ const (
 // Options is what a Server is made of. The zero value is a broker without
 // queues, which refuses every link.
 type Options struct {
-	// Queues are the entities that exist from the beginning.
+	// Queues and Topics are the entities that exist from the beginning. One that is in
+	// Data already is updated as by UpdateQueue or UpdateTopic, which fails where what
+	// can't change is described otherwise; its subscriptions keep their rules.
 	Queues []Queue
-	// Topics are the topics that exist from the beginning.
 	Topics []Topic
 	// Data is the folder in which everything is kept on disk: a send or a
 	// settlement is answered once it is there, and the next server on the folder

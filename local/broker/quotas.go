@@ -35,11 +35,9 @@ func (s *Server) checkEntities(e *entity) error {
 
 // checkRules refuses more rules than a topic may have.
 func checkRules(topic *entity, more []*rule) error {
-	correlation, sql := countRules(more)
-	for _, sub := range topic.subscriptions() {
-		c, s := countRules(sub.rules())
-		correlation, sql = correlation+c, sql+s
-	}
+	sql, correlation := countFilters(topic.subscriptions())
+	c, s := countRules(more)
+	correlation, sql = correlation+c, sql+s
 	if correlation > maxCorrelationFilters || sql > maxSQLFilters {
 		return fmt.Errorf("%w: topic %q would have %d correlation filters and %d other filters", ErrQuotaExceeded, topic.path, correlation, sql)
 	}

@@ -52,7 +52,8 @@ type Server struct {
 	requests  map[*held]bool // of the management API, while they bring a description
 }
 
-// New makes a server. The error names every fault of the options.
+// New makes a server. The error names every fault of the options, or is that of
+// Options.Data: the folder is in use, or what is in it is damaged.
 func New(options Options) (*Server, error) {
 	options = options.withDefaults()
 	if err := options.validate(); err != nil {
@@ -91,8 +92,9 @@ func New(options Options) (*Server, error) {
 }
 
 // Serve accepts connections from l, which it closes in the end, until the
-// server stops or l fails. It may be called for several listeners. The
-// transport is plain: who may reach l may read along.
+// server stops or l fails. It may be called for several listeners. The error is
+// never nil; it is ErrServerClosed once the server stops. The transport is plain:
+// who may reach l may read along.
 func (s *Server) Serve(l net.Listener) error {
 	defer l.Close()
 	if !s.admit(l) {
@@ -218,6 +220,7 @@ func (s *Server) cutHalfOpen() bool {
 // Shutdown stops accepting, tells every connection amqp:connection:forced once
 // the replies to what it sent so far are out, and waits until all of them are
 // gone. When ctx ends first, the rest is cut off and the error is that of ctx.
+// Otherwise it is that of closing what is kept on disk.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.halt()
 	done := make(chan struct{})
@@ -341,11 +344,12 @@ type Counts struct {
 	Deferred     int // to be received by their sequence numbers
 	Scheduled    int // sent, to be received from a later time on
 	Locked       int // held by a receiver that has not settled them yet
-	DeadLettered int // in the dead-letter queue
+	DeadLettered int // in the dead-letter queue, those that are held included
 }
 
-// Counts returns how many messages the queue with that name holds. The error
-// is ErrUnknownEntity.
+// Counts returns how many messages there are in the queue with that name, or the
+// subscription with the path <topic>/Subscriptions/<name>; a topic itself holds what is
+// scheduled. The error is ErrUnknownEntity.
 func (s *Server) Counts(name string) (Counts, error) {
 	e, ok := s.catalog.find(strings.ToLower(name))
 	if !ok {

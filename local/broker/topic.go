@@ -76,7 +76,8 @@ type Rule struct {
 	Parameters, ActionParameters map[string]any
 }
 
-// CorrelationFilter wants messages that have all the values that are set.
+// CorrelationFilter wants messages that have all the values that are set; nil is no
+// condition.
 type CorrelationFilter struct {
 	ContentType, CorrelationID, Label, MessageID, ReplyTo, ReplyToSessionID, SessionID, To *string
 	// Properties are values of application properties, of the types of parameters.

@@ -19,7 +19,8 @@ const WebSocketPath = "/$servicebus/websocket"
 var webSocketProtocols = []string{"amqp", "AMQPWSB10"}
 
 // WebSocketHandler takes connections over WebSocket. Mount it at WebSocketPath of
-// an HTTPS server, with the slash and without, for the official clients ask for wss.
+// an HTTPS server, with the slash and without, for the official clients ask for wss. It
+// needs no Serve; ConnectionString does.
 func (s *Server) WebSocketHandler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		hijacker := &hijacker{ResponseWriter: w}

@@ -50,7 +50,7 @@ var (
 	ErrEnded = errors.New("the queue has ended")
 )
 
-// Config is how a queue behaves. All fields but Alarm are required.
+// Config is how a queue behaves. LockDuration and MaxDeliveryCount are required.
 type Config struct {
 	// LockDuration is how long a taken message is held for its receiver.
 	LockDuration time.Duration

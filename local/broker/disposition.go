@@ -110,8 +110,8 @@ func (u unsettled) settle(state wire.DeliveryState) (answer wire.DeliveryState, 
 }
 
 // deadLetter does what a rejection asks for. The official clients put reason
-// and description into info; of others, the error itself is the reason. What is
-// given stays as it is, whatever its type.
+// and description into info, that for JavaScript null where none was given; of others,
+// the error itself is the reason. What is given stays as it is, whatever its type.
 func deadLetter(q *queue.Queue, u unsettled, fault *wire.Error) error {
 	properties := map[string]any{}
 	if fault != nil && fault.Condition != condDeadLetter {
@@ -120,6 +120,11 @@ func deadLetter(q *queue.Queue, u unsettled, fault *wire.Error) error {
 	}
 	if fault != nil {
 		maps.Copy(properties, overlay(fault.Info))
+	}
+	for _, name := range []string{queue.PropertyReason, queue.PropertyDescription} {
+		if properties[name] == nil { // the Go client panics on a null
+			delete(properties, name)
+		}
 	}
 	return q.DeadLetter(u.from.now(), u.token, properties)
 }

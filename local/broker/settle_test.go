@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/muster-mfa/muster/local/broker"
+	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
 func TestComplete(t *testing.T) {
@@ -128,6 +129,28 @@ func TestReasonsAreKeptAsGiven(t *testing.T) {
 		if err := r.AcceptMessage(deadline(t), m); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// The client for JavaScript gives null for a reason where its user gives none. Receivers
+// see none.
+func TestADeadLetterWithoutAReason(t *testing.T) {
+	s := start(t, oneQueue)
+	client := connect(t, s)
+	send(t, client, "q", "a")
+	p := openPeer(t, s)
+	p.begin()
+	p.receiver(0)
+	p.credit(0, 0, 1, false)
+	id := expect[*wire.Transfer](p).DeliveryID.Value
+	info := wire.Map{{Key: "DeadLetterReason"}, {Key: "DeadLetterErrorDescription"}, {Key: "other"}}
+	rejected := &wire.Rejected{Error: &wire.Error{Condition: "com.microsoft:dead-letter", Info: info}}
+	p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: id, State: rejected})
+	expect[*wire.Disposition](p)
+	m := receiveOne(t, deadLetters(t, client))
+	other, there := m.ApplicationProperties["other"]
+	if m.DeadLetterReason != nil || m.DeadLetterErrorDescription != nil || other != nil || !there {
+		t.Errorf("dead letter %v, %v with %v", m.DeadLetterReason, m.DeadLetterErrorDescription, m.ApplicationProperties)
 	}
 }
 

@@ -114,8 +114,9 @@ type Queue struct {
 	// ForwardTo names the queue or topic that messages go on to as they arrive, and
 	// ForwardDeadLetteredMessagesTo the one that takes the dead letters, by its path
 	// or its address. It must be there, and nobody else receives what is forwarded.
-	// A message goes over four hops at most. One that is not taken, because the
-	// other entity is gone, full or disabled, is a dead letter here.
+	// A message goes over four hops at most, and from a topic to its subscriptions
+	// always. One that is not taken, because the other entity is gone, full or
+	// disabled, is a dead letter here.
 	ForwardTo, ForwardDeadLetteredMessagesTo string
 	// Status says what the queue is open for; empty means StatusActive.
 	Status Status

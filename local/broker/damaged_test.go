@@ -62,6 +62,30 @@ func TestADamagedMessageIsNotDeletedUnseen(t *testing.T) {
 	wantCounts(t, s, broker.Counts{Locked: 1})
 }
 
+// What is deferred beside a message that the disk does not give back is received.
+func TestADamagedMessageAmongDeferredOnes(t *testing.T) {
+	folder := t.TempDir()
+	body := strings.Repeat("b", 100)
+	options := broker.Options{Data: folder, Queues: []broker.Queue{{Name: "q"}}}
+	lifetime(t, options, func(_ *broker.Server, client *azservicebus.Client) {
+		send(t, client, "q", body, "c")
+		r := receiver(t, client, nil)
+		for _, m := range receive(t, r, 2) {
+			if err := r.DeferMessage(deadline(t), m, nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	})
+	damage(t, folder, body)
+	s := start(t, options)
+	r := receiver(t, connect(t, s), &azservicebus.ReceiverOptions{ReceiveMode: azservicebus.ReceiveModeReceiveAndDelete})
+	got, err := r.ReceiveDeferredMessages(deadline(t), []int64{1, 2}, nil)
+	if err != nil || !slices.Equal(bodies(got), []string{"c"}) {
+		t.Errorf("received %v, %v", bodies(got), err)
+	}
+	wantCounts(t, s, broker.Counts{Locked: 1})
+}
+
 // What the disk does not give back is not passed on as an empty message.
 func TestADamagedMessageIsNotForwarded(t *testing.T) {
 	folder := t.TempDir()

@@ -18,7 +18,8 @@ const textMessageNotFound = "Failed to lock one or more specified messages. The 
 // what can be sent.
 const maxDeferredBytes = 16 << 20
 
-// receiveBySequenceNumber takes deferred messages.
+// receiveBySequenceNumber takes deferred messages. Those that can't be read are missing in
+// the reply, unless there are no others.
 func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, error) {
 	if fault := m.entity.closed(StatusReceiveDisabled); fault != nil {
 		return nil, fault
@@ -40,17 +41,21 @@ func (m management) receiveBySequenceNumber(r request, args wire.Map) (any, erro
 	if err != nil {
 		return nil, err
 	}
-	list := make(wire.List, len(deliveries))
-	for i, d := range deliveries {
-		encoded, err := delivered(d)
-		if err != nil {
-			return nil, err
+	var list wire.List
+	for _, d := range deliveries {
+		encoded, unread := delivered(d)
+		if unread != nil { // the others have been taken, and may be deleted already
+			err = unread
+			continue
 		}
 		entry := wire.Map{{Key: "message", Value: encoded}}
 		if mode == queue.PeekLock {
 			entry = append(entry, wire.Pair{Key: "lock-token", Value: wire.UUID(d.Token)})
 		}
-		list[i] = entry
+		list = append(list, entry)
+	}
+	if len(list) == 0 {
+		return nil, err
 	}
 	return wire.Map{{Key: "messages", Value: list}}, nil
 }

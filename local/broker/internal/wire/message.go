@@ -8,17 +8,23 @@ import (
 // BodyKind tells what the body of a message is made of.
 type BodyKind uint8
 
-// The kinds of body (part 3, section 3.2). A message without a body is outside
-// the specification, but clients send it.
+// The kinds of body (part 3, section 3.2). A message without a body and one with
+// sections of several kinds are outside the specification, but clients send them:
+// go-amqp writes all that its Message has, and Benthos has it write empty data before
+// a value.
 const (
 	BodyNone BodyKind = iota
 	BodyData
 	BodySequence
 	BodyValue
+	BodyMixed
 )
 
 // String returns the name of the kind.
 func (k BodyKind) String() string {
+	if k == BodyMixed {
+		return "mixed"
+	}
 	if k < BodyData || k > BodyValue {
 		return "none"
 	}
@@ -43,10 +49,11 @@ type Message struct {
 	Footer       []byte
 }
 
-// Split finds the sections of an encoded message. Sections out of order,
-// sections that occur twice, and a body of mixed kinds are refused, as are bytes
-// that belong to no section. Only a footer may stand before the body, where rhea
-// writes it. The error is a *DecodeError.
+// Split finds the sections of an encoded message. Sections out of order and
+// sections that occur twice are refused, as are bytes that belong to no section. Only
+// a footer may stand before the body, where rhea writes it. A body of several kinds is
+// taken, as Microsoft.Azure.Amqp takes it, in the order data, amqp-sequence,
+// amqp-value. The error is a *DecodeError.
 func Split(payload []byte) (Message, error) {
 	var (
 		m    Message
@@ -69,10 +76,7 @@ func Split(payload []byte) (Message, error) {
 		if descriptor != descFooter || m.BodyKind != BodyNone {
 			last = descriptor
 		}
-		if !m.put(descriptor, payload, at, d.pos) {
-			d.fail(at, CondDecodeError, "message", "one kind of body", "two")
-			return Message{}, d.err
-		}
+		m.put(descriptor, payload, at, d.pos)
 	}
 	return m, nil
 }
@@ -93,9 +97,8 @@ func (d *decoder) section() uint64 {
 	return descriptor
 }
 
-// put notes that a section stands at payload[from:to]. It returns false for a
-// body section of another kind than the body has.
-func (m *Message) put(descriptor uint64, payload []byte, from, to int) bool {
+// put notes that a section stands at payload[from:to].
+func (m *Message) put(descriptor uint64, payload []byte, from, to int) {
 	b := payload[from:to:to]
 	switch descriptor {
 	case descHeader:
@@ -111,21 +114,19 @@ func (m *Message) put(descriptor uint64, payload []byte, from, to int) bool {
 	case descFooter:
 		m.Footer = b
 	default:
-		return m.putBody(BodyKind(descriptor-descData)+BodyData, payload, from, to)
+		m.putBody(BodyKind(descriptor-descData)+BodyData, payload, from, to)
 	}
-	return true
 }
 
-func (m *Message) putBody(kind BodyKind, payload []byte, from, to int) bool {
+func (m *Message) putBody(kind BodyKind, payload []byte, from, to int) {
 	if m.BodyKind != BodyNone && m.BodyKind != kind {
-		return false
+		kind = BodyMixed
 	}
 	m.BodyKind = kind
 	m.BodySections++
 	// Body sections stand side by side, so the body grows at its end.
 	start := from - len(m.Body)
 	m.Body = payload[start:to:to]
-	return true
 }
 
 // sectionType returns the primitive type of a section, 0 for any type.
@@ -227,14 +228,8 @@ func parseMap(section []byte) (Map, error) {
 // Data yields the content of each data section. It aliases the payload.
 func (m *Message) Data() iter.Seq[[]byte] {
 	return func(yield func([]byte) bool) {
-		if m.BodyKind != BodyData {
-			return
-		}
-		d := newDecoder(m.Body)
-		for d.pos < d.end {
-			d.descriptor()
-			b := d.variable(d.code())
-			if d.err != nil || !yield(b) {
+		for d := range m.body(descData) {
+			if b := d.variable(d.code()); d.err != nil || !yield(b) {
 				return
 			}
 		}
@@ -243,18 +238,13 @@ func (m *Message) Data() iter.Seq[[]byte] {
 
 // Sequences decodes the amqp-sequence sections, nil when the body has none.
 func (m *Message) Sequences() ([]List, error) {
-	if m.BodyKind != BodySequence {
-		return nil, nil
-	}
 	var ls []List
-	d := newDecoder(m.Body)
-	for d.pos < d.end && d.err == nil {
-		d.descriptor()
+	for d := range m.body(descSequence) {
 		l, _ := d.value().(List)
+		if d.err != nil {
+			return nil, d.err
+		}
 		ls = append(ls, l)
-	}
-	if d.err != nil {
-		return nil, d.err
 	}
 	return ls, nil
 }
@@ -262,14 +252,28 @@ func (m *Message) Sequences() ([]List, error) {
 // Value decodes the amqp-value section, nil when the body has none (and when it
 // is null).
 func (m *Message) Value() (any, error) {
-	if m.BodyKind != BodyValue {
-		return nil, nil
+	for d := range m.body(descValue) {
+		v := d.value()
+		if d.err != nil {
+			return nil, d.err
+		}
+		return v, nil
 	}
-	d := newDecoder(m.Body)
-	d.descriptor()
-	v := d.value()
-	if d.err != nil {
-		return nil, d.err
+	return nil, nil
+}
+
+// body yields a decoder at the content of each body section of one kind, to be read
+// by whom it is given to.
+func (m *Message) body(descriptor uint64) iter.Seq[*decoder] {
+	return func(yield func(*decoder) bool) {
+		d := newDecoder(m.Body)
+		for d.pos < d.end && d.err == nil {
+			switch {
+			case d.descriptor() != descriptor:
+				d.skip()
+			case !yield(&d):
+				return
+			}
+		}
 	}
-	return v, nil
 }

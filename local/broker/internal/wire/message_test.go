@@ -3,6 +3,7 @@ package wire_test
 import (
 	"bytes"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -110,6 +111,8 @@ func TestSplitBodies(t *testing.T) {
 		{"null value", "00 53 77 40", wire.BodyValue, 1},
 		{"described value", "00 53 77 00 53 01 41", wire.BodyValue, 1},
 		{"sequences", "00 53 76 45 00 53 76 c0 02 01 41", wire.BodySequence, 2},
+		{"data and value", "00 53 75 a0 00 00 53 77 a1 01 61", wire.BodyMixed, 2},
+		{"all kinds", "00 53 75 a0 00 00 53 75 a0 00 00 53 76 45 00 53 77 40", wire.BodyMixed, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			m := mustSplit(t, unhex(t, c.bytes))
@@ -143,6 +146,26 @@ func TestBodyAccess(t *testing.T) {
 	}
 	for range value.Data() {
 		t.Error("a value has data")
+	}
+}
+
+// Each accessor finds its sections in a body of several kinds.
+func TestMixedBodyAccess(t *testing.T) {
+	m := mustSplit(t, unhex(t, "00 53 75 a0 01 78 00 53 75 a0 00 00 53 76 45 00 53 77 a1 01 61"))
+	if diff := cmp.Diff([][]byte{[]byte("x"), {}}, slices.Collect(m.Data())); diff != "" {
+		t.Errorf("data (-want +got):\n%s", diff)
+	}
+	ls, err := m.Sequences()
+	if diff := cmp.Diff([]wire.List{{}}, ls); err != nil || diff != "" {
+		t.Errorf("sequences: %v\n%s", err, diff)
+	}
+	if v, err := m.Value(); v != "a" || err != nil {
+		t.Errorf("value: %v, %v", v, err)
+	}
+	for _, err := range wire.BatchItems(m.Body) {
+		if err == nil {
+			t.Error("a batch of more than data was taken")
+		}
 	}
 }
 
@@ -190,9 +213,9 @@ func TestSplitRefuses(t *testing.T) {
 		{"properties twice", properties + properties, 4},
 		{"properties after the body", data + properties, 5},
 		{"value twice", value + value, 4},
-		{"data and value", data + value, 5},
+		{"value twice after data", data + value + value, 9},
 		{"value and data", value + data, 4},
-		{"data and sequence", data + sequence, 5},
+		{"sequence and data", sequence + data, 4},
 		{"footer inside the body", data + footer + data, 11},
 		{"footer twice", footer + footer, 6},
 		{"footer before and after the body", footer + data + footer, 11},

@@ -335,7 +335,7 @@ func TestNames(t *testing.T) {
 	for got, want := range map[string]string{
 		wire.RoleSender.String(): "sender", wire.RoleReceiver.String(): "receiver",
 		wire.BodyNone.String(): "none", wire.BodyData.String(): "data", wire.BodySequence.String(): "amqp-sequence",
-		wire.BodyValue.String(): "amqp-value", wire.BodyKind(9).String() + "!": "none!",
+		wire.BodyValue.String(): "amqp-value", wire.BodyMixed.String(): "mixed", wire.BodyKind(9).String() + "!": "none!",
 	} {
 		if got != want {
 			t.Errorf("got %q, want %q", got, want)

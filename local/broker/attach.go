@@ -189,7 +189,8 @@ func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	switch sessionful := !l.address.cbs && !l.address.management && l.sessionful(); {
 	case wants && !sessionful:
 		return refuse(wire.CondNotAllowed,
-			"A sessionful message receiver cannot be created on an entity that does not require sessions.")
+			"A sessionful message receiver cannot be created on an entity that does not require sessions. "+
+				"Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior.")
 	case !wants && sessionful:
 		return refuse(wire.CondNotAllowed,
 			"It is not possible for an entity that requires sessions to create a non-sessionful message receiver.")

@@ -277,6 +277,8 @@ func TestSessionsAndNoSessionsDoNotMix(t *testing.T) {
 	}
 	if _, err := client.AcceptSessionForQueue(deadline(t), "plain", "a", nil); !errors.As(err, &refused) || refused.Condition != "amqp:not-allowed" {
 		t.Errorf("a session of a queue without: %v, want not-allowed", err)
+	} else if !strings.Contains(refused.Description, "Ensure RequiresSession is set to true when creating a Queue or Subscription to enable sessionful behavior") {
+		t.Errorf("a session of a queue without: %q does not say what to do", refused.Description)
 	}
 	r := receiver(t, client, nil)
 	if _, err := r.ReceiveMessages(deadline(t), 1, nil); !errors.As(err, &refused) || refused.Condition != "amqp:not-allowed" {

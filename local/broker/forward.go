@@ -41,7 +41,7 @@ func (s *Server) forwardTo(name, source string) func(time.Time, queue.Passed) er
 		if fault := target.full(target.maxSize(), len(p.Payload)); fault != nil {
 			return errors.New(fault.Description)
 		}
-		item, err := passedItem(p, source)
+		item, err := passedItem(p, source, target.described().placement())
 		if err != nil {
 			return err
 		}
@@ -58,8 +58,8 @@ func (s *Server) forwardTo(name, source string) func(time.Time, queue.Passed) er
 
 // passedItem makes what the next queue keeps of a message that another has passed
 // on. The first number that it got stays with it (service-bus messages-payloads,
-// EnqueuedSequenceNumber).
-func passedItem(p queue.Passed, source string) (queue.Item, error) {
+// EnqueuedSequenceNumber), its place does not.
+func passedItem(p queue.Passed, source string, where placement) (queue.Item, error) {
 	if p.Payload == nil {
 		return queue.Item{}, errUnread
 	}
@@ -70,7 +70,7 @@ func passedItem(p queue.Passed, source string) (queue.Item, error) {
 	if source != "" {
 		marks = append(marks, wire.Pair{Key: wire.Symbol(annotationDeadLetterSource), Value: source})
 	}
-	item, err := makeItem(p.Payload, wire.Rewrite{MessageAnnotations: marks})
+	item, err := makeItem(p.Payload, wire.Rewrite{MessageAnnotations: marks, DropMessageAnnotations: []string{annotationPartitionID}}, where)
 	item.Overlay, item.Hops = p.Overlay, p.Hops
 	return item, err
 }

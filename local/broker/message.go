@@ -18,6 +18,7 @@ const (
 	annotationEnqueuedTime   = "x-opt-enqueued-time"
 	annotationLockedUntil    = "x-opt-locked-until"
 	annotationMessageState   = "x-opt-message-state"
+	annotationPartitionID    = "x-opt-partition-id"
 	annotationPartitionKey   = "x-opt-partition-key"
 	annotationScheduledTime  = "x-opt-scheduled-enqueue-time"
 	annotationSequenceNumber = "x-opt-sequence-number"
@@ -33,7 +34,7 @@ const (
 // stays, as in Service Bus.
 var ownAnnotations = []string{
 	annotationEnqueuedTime, annotationLockedUntil, annotationMessageState, annotationSequenceNumber,
-	annotationLockToken, annotationEnqueueSequence,
+	annotationLockToken, annotationEnqueueSequence, annotationPartitionID,
 }
 
 // Values of x-opt-message-state, for a message that can be received or is, one
@@ -52,9 +53,9 @@ const textSessionNeeded = "The SessionId was not set on a message, and it cannot
 // enqueue returns what puts messages, single or batched, into a queue. A batch
 // goes in whole or not at all.
 func (l *link) enqueue(q *queue.Queue) func(payload []byte, format uint32) *wire.Error {
-	now := l.session.conn.server.options.Now
+	now, where := l.session.conn.server.options.Now, l.entity.described().placement()
 	return func(payload []byte, format uint32) *wire.Error {
-		items, fault := items(payload, format)
+		items, fault := items(payload, format, where)
 		if fault != nil {
 			return fault
 		}
@@ -110,10 +111,10 @@ func (l *link) suffer() *wire.Error {
 	return nil
 }
 
-func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
+func items(payload []byte, format uint32, where placement) ([]queue.Item, *wire.Error) {
 	switch format {
 	case wire.MessageFormat:
-		item, err := newItem(payload)
+		item, err := newItem(payload, where)
 		if err != nil {
 			return nil, sendFault(err)
 		}
@@ -124,7 +125,7 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 			if err != nil {
 				return nil, sendFault(err)
 			}
-			item, err := newItem(payload)
+			item, err := newItem(payload, where)
 			if err != nil {
 				return nil, sendFault(err)
 			}
@@ -139,17 +140,20 @@ func items(payload []byte, format uint32) ([]queue.Item, *wire.Error) {
 // it is looked into now, the body too, so that a message which was accepted can be
 // delivered and breaks no decoder of a receiver. The payload is copied, as it may be
 // a small part of a large batch.
-func newItem(payload []byte) (queue.Item, error) {
-	item, err := makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: ownAnnotations, DropMessageAnnotations: ownAnnotations})
+func newItem(payload []byte, where placement) (queue.Item, error) {
+	item, err := makeItem(payload, wire.Rewrite{DropDeliveryAnnotations: ownAnnotations, DropMessageAnnotations: ownAnnotations}, where)
 	if err == nil && item.Session != nil && item.PartitionKey != *item.Session {
 		// Service Bus: partitioned queues and topics, "Use of partition keys".
 		err = refuse(wire.CondNotAllowed, "The PartitionKey of a message can't be set to another value than its SessionId.")
+	}
+	if err == nil {
+		err = where.check(item.Payload)
 	}
 	return item, err
 }
 
 // makeItem makes an item of a message with some changes.
-func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
+func makeItem(payload []byte, rewrite wire.Rewrite, where placement) (queue.Item, error) {
 	m, err := wire.Split(payload)
 	if err != nil {
 		return queue.Item{}, err
@@ -178,27 +182,29 @@ func makeItem(payload []byte, rewrite wire.Rewrite) (queue.Item, error) {
 	if annotated.nullTime {
 		rewrite.DropMessageAnnotations = append(slices.Clip(rewrite.DropMessageAnnotations), annotationScheduledTime)
 	}
-	size := len(payload) + 64*len(rewrite.MessageAnnotations)
-	if properties.MessageID == nil {
-		named := properties
-		named.MessageID = newMessageID()
-		rewrite.Properties = &named
+	size, unnamed := len(payload), properties.MessageID == nil
+	if unnamed {
+		properties.MessageID = newMessageID()
+		rewrite.Properties = &properties
 		size += 64
 	}
+	key, marks := where.place(&properties, annotated.partitionKey)
+	rewrite.MessageAnnotations = append(rewrite.MessageAnnotations, marks...)
+	size += 64 * len(rewrite.MessageAnnotations)
 	kept, err := m.AppendRewritten(make([]byte, 0, size), rewrite)
 	if err != nil {
 		return queue.Item{}, err
 	}
-	item := queue.Item{Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: annotated.enqueueAt}
-	if properties.MessageID != nil {
+	item := queue.Item{
+		Payload: kept, TimeToLive: time.Duration(header.TTL.Or(0)) * time.Millisecond, EnqueueAt: annotated.enqueueAt,
+		PartitionKey: key,
+	}
+	if !unnamed {
 		item.MessageID = fmt.Sprint(properties.MessageID)
 	}
 	if properties.GroupID.Set {
 		id := properties.GroupID.Value
-		item.Session, item.PartitionKey = &id, id
-	}
-	if annotated.partitionKey.Set {
-		item.PartitionKey = annotated.partitionKey.Value
+		item.Session = &id
 	}
 	return item, nil
 }

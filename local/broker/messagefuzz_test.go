@@ -59,7 +59,7 @@ func FuzzItems(f *testing.F) {
 		f.Add(wire.AppendData(wire.AppendData(nil, body), append(b, body...)), wire.MessageFormatBatch)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, format uint32) {
-		all, fault := items(payload, format)
+		all, fault := items(payload, format, placement{})
 		if fault != nil {
 			if fault.Condition == "" || fault.Condition == wire.CondInternalError {
 				t.Errorf("refused with %+v", fault)
@@ -97,7 +97,7 @@ func checkItem(t *testing.T, item queue.Item) {
 		if err := got.Validate(); err != nil {
 			t.Fatalf("%s breaks a receiver: %v", name, err)
 		}
-		if _, err := newItem(b); err != nil {
+		if _, err := newItem(b, placement{}); err != nil {
 			t.Fatalf("%s can't be sent again: %v", name, err)
 		}
 	}
@@ -123,12 +123,12 @@ func FuzzOffer(f *testing.F) {
 		f.Add(b, "n > 0 OR sys.Label LIKE '%l%'", action, "l")
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, sql, action, label string) {
-		item, err := newItem(payload)
+		item, err := newItem(payload, placement{})
 		if err != nil {
 			return
 		}
 		parameters := map[string]any{"@p": time.Hour, "@t": time.Unix(1, 0), "@n": int32(1)}
-		o, err := newOffer(queue.Passed{Payload: item.Payload, Hops: 1, Overlay: map[string]any{"o": int64(1)}}, time.Unix(2, 0))
+		o, err := newOffer(queue.Passed{Payload: item.Payload, Hops: 1, Overlay: map[string]any{"o": int64(1)}}, time.Unix(2, 0), placement{})
 		if err != nil {
 			t.Fatalf("sent, and can't be offered: %v", err)
 		}

@@ -20,8 +20,8 @@ type offer struct {
 	message    filter.Message
 }
 
-func newOffer(p queue.Passed, now time.Time) (*offer, error) {
-	item, err := passedItem(p, "")
+func newOffer(p queue.Passed, now time.Time, where placement) (*offer, error) {
+	item, err := passedItem(p, "", where)
 	if err != nil {
 		return nil, err
 	}
@@ -105,7 +105,7 @@ func (o *offer) changed(r *rule) (queue.Item, error) {
 	if err != nil {
 		return queue.Item{}, err
 	}
-	item, err := makeItem(payload, wire.Rewrite{})
+	item, err := makeItem(payload, wire.Rewrite{}, placement{})
 	if err != nil {
 		return queue.Item{}, err
 	}

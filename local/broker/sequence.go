@@ -70,6 +70,7 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 	given := elements(v)
 	items := make([]queue.Item, len(given))
 	size, largest := 0, m.conn.server.maxMessageSize(m.entity)
+	where := m.entity.described().placement()
 	for i, e := range given {
 		entry, _ := e.(wire.Map)
 		v, _ := entry.Get("message")
@@ -80,7 +81,7 @@ func (m management) schedule(_ request, args wire.Map) (any, error) {
 		if len(payload) > largest {
 			return nil, refuse(wire.CondMessageSizeExceeded, "The message exceeds the maximum size of %d bytes.", largest)
 		}
-		item, err := newItem(payload)
+		item, err := newItem(payload, where)
 		if err != nil {
 			return nil, sendFault(err)
 		}

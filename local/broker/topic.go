@@ -206,7 +206,7 @@ func (e *entity) buriesFaults() bool {
 
 // publish returns what gives a message to the subscriptions of a topic.
 func (e *entity) publish(now time.Time, p queue.Passed) error {
-	m, err := newOffer(p, now)
+	m, err := newOffer(p, now, e.described().placement())
 	if err != nil {
 		return err
 	}

@@ -157,6 +157,8 @@ func TestWhatAQueueCanNotBeIsRefused(t *testing.T) {
 	client := administer(t, start(t, oneQueue))
 	for name, p := range map[string]admin.QueueProperties{
 		"lock":    {LockDuration: to.Ptr("PT6M")},
+		"endless": {LockDuration: to.Ptr("P10675199DT2H48M5.4775807S")},
+		"window":  {DuplicateDetectionHistoryTimeWindow: to.Ptr("P10675199DT2H48M5.4775807S")},
 		"text":    {LockDuration: to.Ptr("a minute")},
 		"nothing": {LockDuration: to.Ptr("PT0S")},
 		"no-life": {DefaultMessageTimeToLive: to.Ptr("PT0.00000001S")},

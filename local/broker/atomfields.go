@@ -22,12 +22,21 @@ func (f *atomFaults) add(format string, args ...any) { *f = append(*f, fmt.Error
 
 func (f atomFaults) join() error { return errors.Join(f...) }
 
-// span reads a duration; without one, the default stays.
+// span reads a duration that may have no bound; without one, the default stays.
 func (f *atomFaults) span(field string, text *string, to *time.Duration) {
+	f.duration(field, text, parsePositive, to)
+}
+
+// bounded reads a duration that must have a bound; without one, the default stays.
+func (f *atomFaults) bounded(field string, text *string, to *time.Duration) {
+	f.duration(field, text, parseBounded, to)
+}
+
+func (f *atomFaults) duration(field string, text *string, parse func(string) (time.Duration, error), to *time.Duration) {
 	if text == nil || *text == "" {
 		return
 	}
-	v, err := parsePositive(*text)
+	v, err := parse(*text)
 	if err != nil {
 		f.add("%s: %w", field, err)
 		return

@@ -5,9 +5,9 @@ package broker
 func (d *queueDescription) take(name string, size int, update bool) (Queue, error) {
 	q := Queue{Name: name}
 	var f atomFaults
-	f.span("LockDuration", d.LockDuration, &q.LockDuration)
+	f.bounded("LockDuration", d.LockDuration, &q.LockDuration)
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &q.DefaultMessageTimeToLive)
-	f.span("DuplicateDetectionHistoryTimeWindow", d.DuplicateDetectionHistoryTimeWindow, &q.DuplicateDetectionHistoryTimeWindow)
+	f.bounded("DuplicateDetectionHistoryTimeWindow", d.DuplicateDetectionHistoryTimeWindow, &q.DuplicateDetectionHistoryTimeWindow)
 	f.span("AutoDeleteOnIdle", d.AutoDeleteOnIdle, &q.AutoDeleteOnIdle)
 	set(&q.RequiresSession, d.RequiresSession)
 	set(&q.RequiresDuplicateDetection, d.RequiresDuplicateDetection)

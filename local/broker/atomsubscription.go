@@ -36,7 +36,7 @@ type subscriptionDescription struct {
 func (d *subscriptionDescription) take(name string) (Subscription, error) {
 	sub := Subscription{Name: name, DeadLetteringOnFilterEvaluationExceptions: true} // as in Service Bus, unless said otherwise
 	var f atomFaults
-	f.span("LockDuration", d.LockDuration, &sub.LockDuration)
+	f.bounded("LockDuration", d.LockDuration, &sub.LockDuration)
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &sub.DefaultMessageTimeToLive)
 	f.span("AutoDeleteOnIdle", d.AutoDeleteOnIdle, &sub.AutoDeleteOnIdle)
 	set(&sub.RequiresSession, d.RequiresSession)

@@ -38,7 +38,7 @@ func (d *topicDescription) take(name string, size int, update bool) (Topic, erro
 	t := Topic{Name: name}
 	var f atomFaults
 	f.span("DefaultMessageTimeToLive", d.DefaultMessageTimeToLive, &t.DefaultMessageTimeToLive)
-	f.span("DuplicateDetectionHistoryTimeWindow", d.DuplicateDetectionHistoryTimeWindow, &t.DuplicateDetectionHistoryTimeWindow)
+	f.bounded("DuplicateDetectionHistoryTimeWindow", d.DuplicateDetectionHistoryTimeWindow, &t.DuplicateDetectionHistoryTimeWindow)
 	f.span("AutoDeleteOnIdle", d.AutoDeleteOnIdle, &t.AutoDeleteOnIdle)
 	set(&t.RequiresDuplicateDetection, d.RequiresDuplicateDetection)
 	set(&t.UserMetadata, d.UserMetadata)

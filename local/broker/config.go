@@ -100,10 +100,10 @@ func (r *configEntities) queue(path string, v *hujson.Value) {
 		"Properties": r.object(map[string]configRead{
 			"DeadLetteringOnMessageExpiration":    r.bool(&q.DeadLetteringOnMessageExpiration),
 			"DefaultMessageTimeToLive":            r.duration(&q.DefaultMessageTimeToLive),
-			"DuplicateDetectionHistoryTimeWindow": r.duration(&q.DuplicateDetectionHistoryTimeWindow),
+			"DuplicateDetectionHistoryTimeWindow": r.bounded(&q.DuplicateDetectionHistoryTimeWindow),
 			"ForwardDeadLetteredMessagesTo":       r.forward(&q.ForwardDeadLetteredMessagesTo),
 			"ForwardTo":                           r.forward(&q.ForwardTo),
-			"LockDuration":                        r.duration(&q.LockDuration),
+			"LockDuration":                        r.bounded(&q.LockDuration),
 			"MaxDeliveryCount":                    r.count(&q.MaxDeliveryCount),
 			"RequiresDuplicateDetection":          r.bool(&q.RequiresDuplicateDetection),
 			"RequiresSession":                     r.bool(&q.RequiresSession),
@@ -121,7 +121,7 @@ func (r *configEntities) topic(path string, v *hujson.Value) {
 		"Name": r.string(&t.Name),
 		"Properties": r.object(map[string]configRead{
 			"DefaultMessageTimeToLive":            r.duration(&t.DefaultMessageTimeToLive),
-			"DuplicateDetectionHistoryTimeWindow": r.duration(&t.DuplicateDetectionHistoryTimeWindow),
+			"DuplicateDetectionHistoryTimeWindow": r.bounded(&t.DuplicateDetectionHistoryTimeWindow),
 			"RequiresDuplicateDetection":          r.bool(&t.RequiresDuplicateDetection),
 		}),
 		"Subscriptions": r.elements(func(path string, v *hujson.Value) {
@@ -171,7 +171,7 @@ func (r *configEntities) subscription(path string, v *hujson.Value) Subscription
 			"DefaultMessageTimeToLive":         r.duration(&s.DefaultMessageTimeToLive),
 			"ForwardDeadLetteredMessagesTo":    r.forward(&s.ForwardDeadLetteredMessagesTo),
 			"ForwardTo":                        r.forward(&s.ForwardTo),
-			"LockDuration":                     r.duration(&s.LockDuration),
+			"LockDuration":                     r.bounded(&s.LockDuration),
 			"MaxDeliveryCount":                 r.count(&s.MaxDeliveryCount),
 			"RequiresSession":                  r.bool(&s.RequiresSession),
 		}),

@@ -139,7 +139,7 @@ func TestReadConfigTellsEveryFaultWithItsPlace(t *testing.T) {
       {"Name": "q", "Properties": {"LockDuration": "PT1H", "MaxDeliveryCount": 0}},
       {"Name": "Q", "Properties": {"LockDuration": "1m", "LockDuration": "PT1M", "ForwardTo": "nowhere"}},
       {"Name": "$x", "Properties": {"RequiresSession": "true", "DefaultMessageTimeToLive": "PT0S"}}],
-    "Topics": [{"Name": "t", "Subscriptions": [{"Name": "s", "Properties": {"LockDuration": "PT6M"}, "Rules": [
+    "Topics": [{"Name": "t", "Subscriptions": [{"Name": "s", "Properties": {"LockDuration": "P10675199DT2H48M5.4775807S"}, "Rules": [
       {"Name": "r", "Properties": {"FilterType": "Sql", "SqlFilter": {"SqlExpression": "a ="}}},
       {"Name": "r", "Properties": {"FilterType": "Sql", "CorrelationFilter": {"Lable": "x"}}}]}]}]
   }]}, "Logging": {}
@@ -156,7 +156,7 @@ func TestReadConfigTellsEveryFaultWithItsPlace(t *testing.T) {
 		`Queues[1].Properties.LockDuration: "1m" is no duration such as PT1M`, `the member "LockDuration" stands here twice`,
 		`Queues[1].Properties.ForwardTo: there is no queue and no topic "nowhere"`,
 		`Queues[2]: queue "$x": the name must have`, `Queues[2].Properties.RequiresSession: must be true or false`, `"PT0S" must be longer than nothing`,
-		`subscription "t/Subscriptions/s": LockDuration 6m0s`, `Rules[0]: rule "r": There was an error parsing the SQL expression.`, `the member "Lable" is unknown`,
+		`subscription "t/Subscriptions/s": LockDuration 2562047h47m16.854775807s`, `Rules[0]: rule "r": There was an error parsing the SQL expression.`, `the member "Lable" is unknown`,
 		`Rules[1]: must have the FilterType "Correlation"`, `Rules[1]: the name "r" is used twice`, `line 10, column 8: the member "Logging" is unknown`,
 	} {
 		if !strings.Contains(err.Error(), want) {

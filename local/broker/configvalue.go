@@ -184,15 +184,21 @@ func (r *configReader) count(to *int) configRead {
 	}
 }
 
-// duration reads a duration of ISO 8601 that is longer than nothing.
-func (r *configReader) duration(to *time.Duration) configRead {
+// duration reads a duration of ISO 8601 that is longer than nothing, and may have no
+// bound.
+func (r *configReader) duration(to *time.Duration) configRead { return r.span(parsePositive, to) }
+
+// bounded reads one that must have a bound.
+func (r *configReader) bounded(to *time.Duration) configRead { return r.span(parseBounded, to) }
+
+func (r *configReader) span(parse func(string) (time.Duration, error), to *time.Duration) configRead {
 	return func(path string, v *hujson.Value) {
 		if v.Value.Kind() != '"' {
 			r.fault(path, v, "must be a duration such as \"PT1M\"")
 			return
 		}
 		text := v.Value.(hujson.Literal).String()
-		d, err := parsePositive(text)
+		d, err := parse(text)
 		if err != nil {
 			r.fault(path, v, "%w", err)
 			return

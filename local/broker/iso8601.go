@@ -48,6 +48,16 @@ func parsePositive(text string) (time.Duration, error) {
 	return d, err
 }
 
+// parseBounded is parsePositive for one that has a bound: where it has none, it is the
+// longest that there is, and too long.
+func parseBounded(text string) (time.Duration, error) {
+	d, err := parsePositive(text)
+	if err == nil && d == 0 {
+		d = math.MaxInt64
+	}
+	return d, err
+}
+
 // wholeSeconds tells a duration that has no bound from none at all, which are both 0.
 func wholeSeconds(text string) bool {
 	whole, _, _ := strings.Cut(text, ".")

@@ -135,8 +135,8 @@ type Queue struct {
 	MaxMessageSizeInKilobytes int
 	// EnablePartitioning makes messages have at most 256 KiB, and duplicates be told by
 	// message id and partition key (or session) together. Messages tell that they are in
-	// partition 0, and with RequiresDuplicateDetection those without a session and a key
-	// that their id is the partition key. There are no other partitions. It can't change.
+	// partition 0, and those without a partition key that it is their session or, with
+	// RequiresDuplicateDetection, their id. There are no other partitions. It can't change.
 	EnablePartitioning bool
 	// AuthorizationRules are shared access keys for this queue, beside those of the
 	// Options.

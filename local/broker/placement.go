@@ -20,18 +20,25 @@ func (q Queue) placement() placement {
 }
 
 // place returns the partition key of a message, "" where it has none, and the
-// annotations by which its receivers are told of its place.
+// annotations by which its receivers are told of its place: the key too, where its
+// session or its id has become it.
 func (p placement) place(properties *wire.Properties, given wire.Optional[string]) (string, wire.Map) {
 	key := given.Or(properties.GroupID.Value)
 	if !p.partitioned {
 		return key, nil
 	}
 	marks := wire.Map{{Key: wire.Symbol(annotationPartitionID), Value: thePartition}}
-	if id, ok := properties.MessageID.(string); ok && p.byID && !given.Set && !properties.GroupID.Set {
+	id, named := properties.MessageID.(string)
+	switch {
+	case given.Set:
+		return key, marks
+	case properties.GroupID.Set:
+	case p.byID && named:
 		key = id
-		marks = append(marks, wire.Pair{Key: wire.Symbol(annotationPartitionKey), Value: key})
+	default:
+		return key, marks
 	}
-	return key, marks
+	return key, append(marks, wire.Pair{Key: wire.Symbol(annotationPartitionKey), Value: key})
 }
 
 // check refuses a message that is too large with what placing it has added: whatever

@@ -15,7 +15,7 @@ import (
 )
 
 // A message of a partitioned entity tells where it is, on whatever road it came there,
-// and its id places it where duplicates are looked for and nothing else does.
+// and its session places it where no key does, and its id where duplicates are looked for.
 func TestPlacesOfMessages(t *testing.T) {
 	options := broker.Options{
 		Queues: []broker.Queue{
@@ -34,6 +34,8 @@ func TestPlacesOfMessages(t *testing.T) {
 	}{
 		{"by its id", "q", "q", nil, false, map[any]any{id: int16(0), key: "by its id"}},
 		{"by its key", "q", "q", map[any]any{key: "k"}, false, map[any]any{id: int16(0), key: "k"}},
+		{"by its session", "q", "q", nil, false, map[any]any{id: int16(0), key: "session"}},
+		{"by its session alone", "plain", "plain", nil, false, map[any]any{id: int16(0), key: "session"}},
 		{"anywhere", "plain", "plain", map[any]any{id: int16(7)}, false, map[any]any{id: int16(0)}},
 		{"no partitions", "whole", "whole", map[any]any{id: int16(7)}, false, map[any]any{}},
 		{"scheduled", "q", "q", nil, true, map[any]any{id: int16(0), key: "scheduled"}},
@@ -45,6 +47,9 @@ func TestPlacesOfMessages(t *testing.T) {
 			message := &azservicebus.AMQPAnnotatedMessage{
 				Properties: &azservicebus.AMQPAnnotatedMessageProperties{MessageID: tt.name}, MessageAnnotations: tt.given,
 				Body: azservicebus.AMQPAnnotatedMessageBody{Data: [][]byte{{1}}},
+			}
+			if session := "session"; strings.HasPrefix(tt.name, "by its session") {
+				message.Properties.GroupID = &session
 			}
 			sender, err := client.NewSender(tt.to, nil)
 			switch {

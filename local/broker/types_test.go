@@ -60,7 +60,7 @@ func TestBodyKinds(t *testing.T) {
 		"value":       {Value: map[string]any{"nested": []any{int32(1), "two"}}},
 		"sequence":    {Sequence: [][]any{{"a", int64(1)}, {"b"}}},
 		"many chunks": {Data: [][]byte{{1}, {2, 3}, {}}},
-		// Benthos sends such: the official library for .NET takes it, too.
+		// The client sends all that it is given, and the official library for .NET takes it.
 		"data and value": {Data: [][]byte{{}}, Value: "text"},
 	}
 	for name, body := range tests {

@@ -10,8 +10,7 @@ type BodyKind uint8
 
 // The kinds of body (part 3, section 3.2). A message without a body and one with
 // sections of several kinds are outside the specification, but clients send them:
-// go-amqp writes all that its Message has, and Benthos has it write empty data before
-// a value.
+// go-amqp writes all that its Message has.
 const (
 	BodyNone BodyKind = iota
 	BodyData

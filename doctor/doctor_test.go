@@ -139,6 +139,9 @@ func TestJudgements(t *testing.T) {
 		{"no right to listen, which is not needed", []doctor.Finding{doctor.JudgeListen(doctor.Queue{Name: "q", Rights: []string{doctor.RightSend}}, doctor.QueueForbidden, nil)}, doctor.Note, []string{"do well without"}},
 		{"key without the right", []doctor.Finding{doctor.JudgeListen(doctor.Queue{Name: "q", Key: true, Rights: queue.Rights}, doctor.QueueForbidden, nil)}, doctor.Error, []string{"or the key is wrong", "authorization-rule create", "--rights Listen"}},
 		{"no namespace", []doctor.Finding{doctor.JudgeNamespace(errors.New("no such file"))}, doctor.Error, []string{"no such file."}},
+		{"a disabled queue", []doctor.Finding{doctor.JudgeListen(queue, doctor.QueueDisabled, nil)}, doctor.Error, []string{"The queue q is disabled", "--update (or az", "--status Active"}},
+		{"a disabled queue, to send to", []doctor.Finding{doctor.JudgeSend(queue, doctor.QueueDisabled, nil)}, doctor.Note, []string{"can't be sent to", "does well without"}},
+		{"a queue that forwards", []doctor.Finding{doctor.JudgeListen(queue, doctor.QueueRefused, errors.New("it forwards"))}, doctor.Error, []string{"received from: it forwards.", "--forward-to"}},
 		{"no service bus", []doctor.Finding{doctor.JudgeListen(queue, doctor.Unreachable, errors.New("refused"))}, doctor.Error, []string{"not reached: refused.", "5671"}},
 
 		{"call", []doctor.Finding{doctor.JudgeCall(callX(graphclient.V1, "graph", false), unknown, nil)}, doctor.OK, []string{"GET /v1.0/x"}},

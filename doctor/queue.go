@@ -13,7 +13,18 @@ const (
 	Unreachable
 	// QueueOfSessions wants sessions to be received from.
 	QueueOfSessions
+	// QueueDisabled is there, but switched off for what was tried.
+	QueueDisabled
+	// QueueRefused does not do such a thing: it forwards, or is a topic.
+	QueueRefused
+	// NotAQueue is something else, by its description.
+	NotAQueue
 )
+
+// needless says that the lack of a right which nobody needs is told, and no worse.
+func (q Queue) needless(r Reach, right string) bool {
+	return (r == QueueForbidden || r == QueueDisabled || r == QueueRefused) && !slices.Contains(q.Rights, right)
+}
 
 // The rights on a queue.
 const (
@@ -33,7 +44,7 @@ type Queue struct {
 // JudgeListen judges whether a worker can receive from the queue.
 func JudgeListen(q Queue, r Reach, err error) Finding {
 	f := q.judge(CheckQueueListen, "received from", "Azure Service Bus Data Receiver", "Listen", r, err)
-	if r == QueueForbidden && !slices.Contains(q.Rights, RightListen) {
+	if q.needless(r, RightListen) {
 		f.Severity, f.Why = Note, "Only muster worker and muster deadletter receive; muster load and muster publish do well without."
 	}
 	return f
@@ -42,7 +53,7 @@ func JudgeListen(q Queue, r Reach, err error) Finding {
 // JudgeSend judges whether muster load and muster publish can send to the queue.
 func JudgeSend(q Queue, r Reach, err error) Finding {
 	f := q.judge(CheckQueueSend, "sent to", "Azure Service Bus Data Sender", "Send", r, err)
-	if r == QueueForbidden && !slices.Contains(q.Rights, RightSend) {
+	if q.needless(r, RightSend) {
 		f.Severity, f.Why = Note, "Only muster load and muster publish send; a worker does well without."
 	}
 	return f
@@ -60,6 +71,12 @@ func JudgeNamespace(err error) Finding {
 
 const namespacePath = "Azure portal > Service Bus > the namespace > "
 
+// update is the command line that mends what can be changed, az the flags of the one
+// property.
+func (q Queue) update(az string) string {
+	return "muster queues create " + q.Name + " --update (or az servicebus queue update --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " " + az + ")"
+}
+
 func (q Queue) judge(check, done, role, right string, r Reach, err error) Finding {
 	f := Finding{Check: check, Severity: Error}
 	switch r {
@@ -69,12 +86,22 @@ func (q Queue) judge(check, done, role, right string, r Reach, err error) Findin
 		f.What = "The namespace has no queue " + q.Name + "."
 		f.Why = "The worker ends at once with a queue that is not there."
 		f.Portal = namespacePath + "Queues > + Queue"
-		f.Command = "muster queues create " + q.Name + " (or az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " --lock-duration PT1M --max-delivery-count 100 --enable-dead-lettering-on-message-expiration true)"
+		f.Command = "muster queues create " + q.Name + " (or az servicebus queue create --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " --lock-duration PT1M --max-delivery-count 100 --enable-dead-lettering-on-message-expiration true --enable-duplicate-detection true --duplicate-detection-history-time-window P1D)"
 	case QueueOfSessions:
 		f.What = "The queue " + q.Name + " requires sessions, and can't be " + done + " without."
 		f.Why = "The worker receives without sessions. This property of a queue can't be changed."
 		f.Portal = namespacePath + "Queues > + Queue, for another one"
 		f.Command = "muster queues create ANOTHER-NAME"
+	case QueueDisabled:
+		f.What = "The queue " + q.Name + " is disabled, and can't be " + done + "."
+		f.Why = "Somebody has switched it off, for this or for all. What is in it stays there."
+		f.Portal = namespacePath + "Queues > " + q.Name + " > Properties"
+		f.Command = q.update("--status Active")
+	case QueueRefused:
+		f.What = "The queue " + q.Name + " can't be " + done + ": " + sentence(err)
+		f.Why = "Service Bus was reached, and does no such thing with this one: a queue that forwards is not received from, and a topic is no queue."
+		f.Portal = namespacePath + "Queues > " + q.Name + " > Properties"
+		f.Command = q.update(`--forward-to ""`)
 	case QueueForbidden:
 		f.What = "The queue " + q.Name + " can't be " + done + ": the right " + right + " is missing"
 		if q.Key {

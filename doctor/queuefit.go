@@ -175,10 +175,17 @@ func JudgeQueueProperties(q Queue, p QueueProperties, r Reach, err error) []Find
 		return []Finding{q.unmanaged()}
 	case QueueMissing:
 		return nil // told when it was knocked at
+	case NotAQueue:
+		return []Finding{{
+			Check: CheckQueueProperties, Severity: Error, What: q.Name + " is no queue: the name is that of something else, such as a topic.",
+			Why:     "The worker receives from a queue.",
+			Portal:  namespacePath + "Queues > + Queue, for one of another name",
+			Command: "muster queues create ANOTHER-NAME",
+		}}
 	default:
 		return []Finding{{
 			Check: CheckQueueManage, Severity: Note, What: "The properties of the queue " + q.Name + " could not be read: " + sentence(err),
-			Why:     "The management API was not reached, on port 443 of the namespace (of a local endpoint on port 5300, or at --management). The worker does well without it.",
+			Why:     "The management API was not reached or did not answer as it should, on port 443 of the namespace (of a local endpoint on port 5300, or at --management). The worker does well without it.",
 			Portal:  namespacePath + "Networking",
 			Command: "curl -sSI https://NAMESPACE.servicebus.windows.net (or the address of --management)",
 		}}
@@ -193,7 +200,7 @@ func JudgeQueueProperties(q Queue, p QueueProperties, r Reach, err error) []Find
 			Check: CheckQueueProperties, Severity: d.Severity, Why: d.Why,
 			What:    fmt.Sprintf("%s of the queue %s is %s; a worker wants %s.", d.Property, q.Name, d.Is, d.Want),
 			Portal:  namespacePath + "Queues > " + q.Name + " > Properties",
-			Command: "muster queues create " + q.Name + " --update (or az servicebus queue update --resource-group GROUP --namespace-name NAMESPACE --name " + q.Name + " " + d.az + ")",
+			Command: q.update(d.az),
 		}
 		if d.Lasting {
 			f.Portal = namespacePath + "Queues > + Queue, for another one: this property of a queue can't be changed"

@@ -83,6 +83,7 @@ func TestJudgeQueueProperties(t *testing.T) {
 		{"no right", doctor.JudgeQueueProperties(queue, badQueue, doctor.QueueForbidden, errors.New("no")), doctor.Note, []string{"Azure Service Bus Data Owner", "Manage"}},
 		{"no right of a key", doctor.JudgeQueueProperties(doctor.Queue{Name: "q", Key: true}, badQueue, doctor.QueueForbidden, nil), doctor.Note, []string{"authorization-rule create", "--rights Manage Send Listen"}},
 		{"no management", doctor.JudgeQueueProperties(queue, badQueue, doctor.Unreachable, errors.New("refused")), doctor.Note, []string{"could not be read: refused.", "--management"}},
+		{"a topic", doctor.JudgeQueueProperties(queue, badQueue, doctor.NotAQueue, nil), doctor.Error, []string{"q is no queue", "muster queues create ANOTHER-NAME"}},
 		{"sessions", []doctor.Finding{doctor.JudgeListen(queue, doctor.QueueOfSessions, nil)}, doctor.Error, []string{"requires sessions", "muster queues create ANOTHER-NAME"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -124,13 +124,31 @@ var ErrUnauthorized = errors.New("not authorized for the queue")
 // queue that requires sessions.
 var ErrSessionRequired = errors.New("the queue requires sessions")
 
+// ErrDisabled is wrapped by the error of using a queue that is disabled, for this use
+// or for all.
+var ErrDisabled = errors.New("the queue is disabled")
+
+// ErrNotAllowed is wrapped by the error of what Service Bus does with no entity of that
+// kind: to receive from a topic, or from a queue that forwards.
+var ErrNotAllowed = errors.New("not allowed for the entity")
+
+// condDisabled is the condition of the error of Service Bus for what is disabled.
+const condDisabled amqp.ErrCond = "com.microsoft:entity-disabled"
+
 // describe wraps err with what was being done, and with the sentinel that a
 // caller can act on.
 func describe(doing string, err error) error {
-	var sb *azservicebus.Error
-	if refused, ok := errors.AsType[*amqp.Error](err); ok && refused.Condition == amqp.ErrCondNotAllowed && strings.Contains(refused.Description, "requires sessions") {
-		return fmt.Errorf("%s: %w: %w", doing, ErrSessionRequired, err)
+	if refused, ok := errors.AsType[*amqp.Error](err); ok {
+		switch {
+		case refused.Condition == amqp.ErrCondNotAllowed && strings.Contains(refused.Description, "requires sessions"):
+			return fmt.Errorf("%s: %w: %w", doing, ErrSessionRequired, err)
+		case refused.Condition == amqp.ErrCondNotAllowed:
+			return fmt.Errorf("%s: %w: %s", doing, ErrNotAllowed, refused.Description)
+		case refused.Condition == condDisabled:
+			return fmt.Errorf("%s: %w: %s", doing, ErrDisabled, refused.Description)
+		}
 	}
+	var sb *azservicebus.Error
 	if !errors.As(err, &sb) {
 		return fmt.Errorf("%s: %w", doing, err)
 	}

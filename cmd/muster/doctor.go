@@ -266,6 +266,12 @@ func reach(err error) (doctor.Reach, error) {
 		return doctor.QueueForbidden, err
 	case errors.Is(err, servicebus.ErrSessionRequired):
 		return doctor.QueueOfSessions, err
+	case errors.Is(err, servicebus.ErrDisabled):
+		return doctor.QueueDisabled, err
+	case errors.Is(err, servicebus.ErrNotAllowed):
+		return doctor.QueueRefused, err
+	case errors.Is(err, servicebus.ErrNotAQueue):
+		return doctor.NotAQueue, err
 	}
 	return doctor.Unreachable, err
 }

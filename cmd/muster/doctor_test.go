@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/muster-mfa/muster/local/tenant"
+	"github.com/muster-mfa/muster/servicebus"
 )
 
 // finding is one of muster doctor --json.
@@ -139,6 +140,51 @@ func TestDoctorOfTheQueue(t *testing.T) {
 		t.Errorf("%d writes", s.Writes)
 	}
 	muster(t, l.env(), "", "worker", "--until-empty").expect(t, 0)
+}
+
+// What a queue refuses is told as such, not as a network that fails; its properties say
+// why, and the command that is printed mends it.
+func TestDoctorOfQueuesThatRefuse(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1", "--faults", "none", "--config", writeFile(t, "config.json", `{"UserConfig":{"Namespaces":[{"Name":"n",
+		"Queues":[{"Name":"to"},{"Name":"forwards","Properties":{"ForwardTo":"to"}}],"Topics":[{"Name":"topic","Subscriptions":[]}]}]}}`))
+	manager, err := servicebus.OpenManager(servicebus.Options{Address: l.ServiceBus}, l.Management)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer manager.Close()
+	for _, status := range []string{"Disabled", "ReceiveDisabled", "SendDisabled"} {
+		if err := manager.CreateQueue(t.Context(), status, servicebus.QueueProperties{Status: status}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, test := range []struct {
+		queue, rights string
+		code          int
+		wants         [][3]string
+		mended        int // the exit code once the printed command has run
+	}{
+		{"Disabled", "listen,send", 1, [][3]string{{"queue-listen", "error", "is disabled"}, {"queue-send", "error", "is disabled"}, {"queue-properties", "error", "Status of the queue"}}, 0},
+		{"ReceiveDisabled", "listen", 1, [][3]string{{"queue-listen", "error", "is disabled"}, {"queue-send", "ok", ""}, {"queue-properties", "error", "Status of the queue"}}, 0},
+		{"SendDisabled", "listen", 3, [][3]string{{"queue-listen", "ok", ""}, {"queue-send", "note", "is disabled"}, {"queue-properties", "warning", "Status of the queue"}}, 0},
+		{"forwards", "listen", 1, [][3]string{{"queue-listen", "error", "auto-forwarding"}, {"queue-properties", "error", "ForwardTo of the queue"}}, 0},
+		{"topic", "listen", 1, [][3]string{{"queue-listen", "error", "received from a topic"}, {"queue-properties", "error", "topic is no queue"}}, 1},
+	} {
+		t.Run(test.queue, func(t *testing.T) {
+			env := l.env("MUSTER_MANAGEMENT="+l.Management, "MUSTER_QUEUE="+test.queue, "MUSTER_QUEUE_RIGHTS="+test.rights)
+			findings := examine(t, env, test.code)
+			for _, want := range test.wants {
+				if !has(findings, want[0], want[1], want[2]) {
+					t.Errorf("no finding %q in %+v", want, findings)
+				}
+			}
+			if has(findings, "queue-listen", "error", "not reached") || has(findings, "queue-send", "error", "not reached") {
+				t.Errorf("a network is blamed: %+v", findings)
+			}
+			muster(t, env, "", "queues", "create", test.queue, "--update", "--duplicate-detection", "0").expect(t, test.mended)
+			examine(t, env, test.mended)
+		})
+	}
 }
 
 func TestDoctorOfACertificateAndTheClock(t *testing.T) {

@@ -65,7 +65,7 @@ func JudgeNamespace(err error) Finding {
 		Check: CheckQueueListen, Severity: Error, What: "Service Bus can't be used: " + sentence(err),
 		Why:     "--servicebus takes the name of a namespace, a connection string, or @ and the name of a file that holds one.",
 		Portal:  "Azure portal > Service Bus > the namespace > Overview (host name), or Shared access policies (connection string)",
-		Command: "az servicebus namespace show --resource-group GROUP --name NAMESPACE --query serviceBusEndpoint -o tsv",
+		Command: "az servicebus namespace show --resource-group GROUP --name NAMESPACE --query serviceBusEndpoint -o tsv (the host name in it)",
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -35,6 +36,25 @@ type Options struct {
 	// ApplicationID appears in the service's diagnostics, at most 24 characters.
 	// Default: muster.
 	ApplicationID string
+}
+
+// namespaceName is that of a host, with a port where it is not Azure's.
+var namespaceName = regexp.MustCompile(`^[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:[0-9]+)?$`)
+
+// validate tells why nobody can be reached. Its error does not repeat the address,
+// which may be a connection string with a fault, key and all.
+func (o Options) validate() error {
+	switch {
+	case o.Address == "":
+		return errors.New("no connection string and no namespace")
+	case IsConnectionString(o.Address):
+		return nil
+	case !namespaceName.MatchString(o.Address):
+		return errors.New("the address is neither a connection string, for it has no Endpoint, nor a host name such as contoso.servicebus.windows.net")
+	case o.Credential == nil:
+		return errors.New("a namespace given by name needs a credential")
+	}
+	return nil
 }
 
 // Namespace is one connection to a Service Bus namespace.
@@ -66,6 +86,9 @@ func IsEmulator(address string) bool {
 
 // Open prepares a connection. Nothing is sent until a source or a sender is used.
 func Open(o Options) (*Namespace, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("open service bus: %w", err)
+	}
 	opts := &azservicebus.ClientOptions{
 		ApplicationID: o.ApplicationID,
 		// The client's own default begins at four seconds, which a person at a
@@ -80,14 +103,9 @@ func Open(o Options) (*Namespace, error) {
 	}
 	var client *azservicebus.Client
 	var err error
-	switch {
-	case o.Address == "":
-		return nil, errors.New("open service bus: no connection string and no namespace")
-	case IsConnectionString(o.Address):
+	if IsConnectionString(o.Address) {
 		client, err = azservicebus.NewClientFromConnectionString(o.Address, opts)
-	case o.Credential == nil:
-		return nil, errors.New("open service bus: a namespace given by name needs a credential")
-	default:
+	} else {
 		client, err = azservicebus.NewClient(o.Address, o.Credential, opts)
 	}
 	if err != nil {

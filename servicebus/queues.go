@@ -52,6 +52,9 @@ type Manager struct {
 // namespace itself over HTTPS, or for the connection string of a local endpoint
 // [EmulatorManagement]. Nothing is sent yet.
 func OpenManager(o Options, management string) (*Manager, error) {
+	if err := o.validate(); err != nil {
+		return nil, fmt.Errorf("open service bus: %w", err)
+	}
 	if management == "" {
 		management = EmulatorManagement(o.Address)
 	}
@@ -64,14 +67,9 @@ func OpenManager(o Options, management string) (*Manager, error) {
 		Retry:     policy.RetryOptions{MaxRetries: 2, RetryDelay: 300 * time.Millisecond, MaxRetryDelay: 5 * time.Second},
 	}}
 	var client *admin.Client
-	switch {
-	case o.Address == "":
-		return nil, errors.New("open service bus: no connection string and no namespace")
-	case IsConnectionString(o.Address):
+	if IsConnectionString(o.Address) {
 		client, err = admin.NewClientFromConnectionString(o.Address, opts)
-	case o.Credential == nil:
-		return nil, errors.New("open service bus: a namespace given by name needs a credential")
-	default:
+	} else {
 		client, err = admin.NewClient(o.Address, o.Credential, opts)
 	}
 	if err != nil {

@@ -307,13 +307,34 @@ func TestAddresses(t *testing.T) {
 		}
 	}
 	for _, address := range []string{"", "contoso.servicebus.windows.net", "Endpoint=nonsense;SharedAccessKeyName=n;SharedAccessKey=secret-key"} {
-		_, err := servicebus.Open(servicebus.Options{Address: address})
-		if err == nil {
-			t.Errorf("Open(%q) succeeded", address)
-			continue
+		refused(t, servicebus.Options{Address: address})
+	}
+	// What is no connection string is not taken for a host, to be looked up and told of.
+	for _, address := range []string{
+		"SharedAccessKeyName=n;SharedAccessKey=secret-key", "Service Bus  Endpoint=sb://localhost;SharedAccessKeyName=n;SharedAccessKey=secret-key",
+		"a\nEndpoint=sb://localhost;SharedAccessKey=secret-key", "secret-key=", "https://contoso.servicebus.windows.net:443/", "a/secret-key", "-a",
+	} {
+		refused(t, servicebus.Options{Address: address, Credential: token{}})
+	}
+	for _, address := range []string{"contoso.servicebus.windows.net", "localhost:5671", "127.0.0.1"} {
+		n, err := servicebus.Open(servicebus.Options{Address: address, Credential: token{}})
+		if err != nil {
+			t.Fatal(err)
 		}
-		if strings.Contains(err.Error(), "secret-key") {
-			t.Errorf("the error repeats the key: %v", err)
+		if err := n.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// refused opens an address that can't be, and holds the errors to keep its key.
+func refused(t *testing.T, o servicebus.Options) {
+	t.Helper()
+	_, opening := servicebus.Open(o)
+	_, managing := servicebus.OpenManager(o, "")
+	for _, err := range []error{opening, managing} {
+		if err == nil || strings.Contains(err.Error(), "secret-key") {
+			t.Errorf("%q: error %v", o.Address, err)
 		}
 	}
 }

@@ -41,7 +41,7 @@ func applyEnvironment(root, cmd *cobra.Command, environ []string) error {
 			return
 		}
 		// The value is left out of the error: it may be a secret.
-		if err := f.Value.Set(value); err != nil {
+		if err := setFromEnvironment(f.Value, value); err != nil {
 			faults = append(faults, fmt.Errorf("environment variable %s: not a value for --%s (%s)", environmentName(f.Name), f.Name, f.Value.Type()))
 			return
 		}
@@ -49,6 +49,22 @@ func applyEnvironment(root, cmd *cobra.Command, environ []string) error {
 	})
 	if err := errors.Join(faults...); err != nil {
 		return usageError("%w", err)
+	}
+	return nil
+}
+
+// setFromEnvironment gives a flag that may be repeated each line of the value.
+func setFromEnvironment(to pflag.Value, value string) error {
+	if to.Type() != "stringArray" || !strings.Contains(value, "\n") {
+		return to.Set(value)
+	}
+	for line := range strings.Lines(value) {
+		if line = strings.TrimRight(line, "\r\n"); line == "" {
+			continue
+		}
+		if err := to.Set(line); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -5,10 +5,12 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"math"
 	"net"
 	"net/http"
 	"os"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/spf13/cobra"
@@ -39,10 +41,11 @@ func newLocal(p *process) *cobra.Command {
 
 The endpoint speaks AMQP 1.0 to any Service Bus client that is given the connection
 string printed at the start, and the management API to administration clients. The
-tenant answers as Microsoft Graph does, with its quotas, and misbehaves as it does on a bad day: --faults none makes it behave, and the
-same --seed makes it misbehave the same way again. Everything is in memory and gone
-at the end, but for the queues and messages of --data FOLDER: a message that was
-acknowledged is there again, however the process ended.
+tenant answers as Microsoft Graph does, with its quotas, and misbehaves as it does on a
+bad day: --faults none makes it behave, and the same --seed makes it misbehave the same
+way again. Everything is in memory and gone at the end, but for the queues and messages
+of --data FOLDER: a message that was acknowledged is there again, however the process
+ended. It runs until Ctrl-C or SIGTERM.
 
 The endpoint has the queues of --queue and --session-queue, or with --config FILE the
 entities of a config.json as Microsoft's Service Bus emulator reads it.
@@ -52,7 +55,10 @@ permissions of --grant, and issues and checks access tokens: for rehearsing cred
 and muster doctor. The endpoint then speaks TLS too, on --amqps-port, and takes AMQP over
 WebSocket on --management-port.
 
-` + exitCodes,
+Exit codes:
+  0    stopped, as it was asked to
+  1    it could not be started, or a part of it has failed
+  2    the command line, an environment variable or the file of --config is wrong`,
 		Args: noArgs,
 		RunE: p.run(func(cmd *cobra.Command, _ []string) error { return runLocal(cmd, p, &f) }),
 	}
@@ -72,6 +78,10 @@ WebSocket on --management-port.
 }
 
 func runLocal(cmd *cobra.Command, p *process, f *localFlags) error {
+	if strings.EqualFold(f.host, "localhost") {
+		f.host = "127.0.0.1" // a name could lead anywhere, this one can't
+	}
+	loopback := isLoopback(f.host)
 	rehearsal, err := f.tls.rehearsal(cmd, f.host)
 	if err != nil {
 		return err
@@ -80,7 +90,6 @@ func runLocal(cmd *cobra.Command, p *process, f *localFlags) error {
 	if err != nil {
 		return err
 	}
-	loopback := isLoopback(f.host)
 	server, err := f.endpoint.broker(cmd, p, loopback)
 	if err != nil {
 		return err
@@ -114,20 +123,23 @@ type localServers struct {
 // listen opens every port; what is open stays so after an error.
 func (s *localServers) listen(f *localFlags) error {
 	ports := []struct {
-		to   *net.Listener
-		what string
-		port int
+		to         *net.Listener
+		what, flag string
+		port       int
 	}{
-		{&s.amqp, "the Service Bus endpoint", f.endpoint.amqpPort}, {&s.management, "the management API", f.endpoint.managementPort},
-		{&s.graph, "the tenant", f.graphPort}, {&s.amqps, "the Service Bus endpoint over TLS", f.endpoint.amqpsPort},
+		{&s.amqp, "the Service Bus endpoint", "amqp-port", f.endpoint.amqpPort}, {&s.management, "the management API", "management-port", f.endpoint.managementPort},
+		{&s.graph, "the tenant", "graph-port", f.graphPort}, {&s.amqps, "the Service Bus endpoint over TLS", "amqps-port", f.endpoint.amqpsPort},
 	}
 	if s.rehearsal == nil {
 		ports = ports[:3]
 	}
 	for _, p := range ports {
+		if p.port < 0 || p.port > math.MaxUint16 {
+			return usageError("--%s is %d; it must be 0 to %d", p.flag, p.port, math.MaxUint16)
+		}
 		l, err := net.Listen("tcp", net.JoinHostPort(f.host, strconv.Itoa(p.port)))
 		if err != nil {
-			return fmt.Errorf("listen for %s: %w", p.what, err)
+			return fmt.Errorf("listen for %s (--%s): %w", p.what, p.flag, err)
 		}
 		*p.to = l
 	}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -104,11 +105,56 @@ func TestLocalRefusesFlagsThatMeanNothing(t *testing.T) {
 		{[]string{"--token-lifetime", "10s"}, "--token-lifetime means nothing without --tls"},
 		{[]string{"--key", "own:value:Listen@"}, "its name is missing"},
 		{[]string{"--lock-duration", "0s"}, "more than nothing"},
+		{[]string{"--lock-duration", "-1s"}, "more than nothing"},
 		{[]string{"--max-delivery-count", "0"}, "more than nothing"},
+		{[]string{"--amqp-port", "65536"}, "--amqp-port is 65536; it must be 0 to 65535"},
+		{[]string{"--key", "own:a;b"}, "semicolon"},
 	} {
 		if r := muster(t, nil, "", append([]string{"local", "--users", "1"}, tt.args...)...).expect(t, 2); !strings.Contains(r.stderr, tt.says) {
 			t.Errorf("%v: stderr %s", tt.args, r.stderr)
 		}
+	}
+}
+
+// The name of this machine is loopback too; a port that is taken is told of with the
+// flag for another one.
+func TestLocalListensOnLoopback(t *testing.T) {
+	t.Parallel()
+	l := startLocal(t, "--users", "1", "--host", "localhost", "--open")
+	if !strings.HasPrefix(l.Management, "http://127.0.0.1:") || strings.Contains(l.stderr.String(), "beyond loopback") {
+		t.Errorf("management at %s, log:\n%s", l.Management, l.stderr.String())
+	}
+	_, taken, err := net.SplitHostPort(strings.TrimPrefix(l.Management, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := muster(t, nil, "", "local", "--users", "1", "--amqp-port", "0", "--graph-port", "0", "--management-port", taken).expect(t, 1)
+	if !strings.Contains(r.stderr, "listen for the management API (--management-port): ") {
+		t.Errorf("stderr %s", r.stderr)
+	}
+	if code := l.stop(); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// What the shell is given to read is read as it was meant, and an environment variable
+// holds more than one of what may be repeated.
+func TestLocalIsReadByAShell(t *testing.T) {
+	t.Parallel()
+	stdout := newLogBuffer()
+	start(t, []string{"MUSTER_KEY=own:it's $1\n\nlistener:c:Listen\n", "MUSTER_QUEUE=a queue"}, stdout,
+		"local", "--users", "1", "--amqp-port", "0", "--management-port", "0", "--graph-port", "0", "--tls", filepath.Join(t.TempDir(), "a folder"), "--amqps-port", "0")
+	stdout.waitFor(t, "muster worker")
+	script, _, _ := strings.Cut(stdout.String(), "  muster load")
+	_, script, _ = strings.Cut(script, "In another terminal:")
+	read := exec.Command("sh", "-c", script+`echo "$MUSTER_SERVICEBUS|$MUSTER_QUEUE|$MUSTER_CA_FILE"`)
+	read.Env = []string{}
+	got, err := read.CombinedOutput()
+	if err != nil {
+		t.Fatalf("%v: %s\n%s", err, got, script)
+	}
+	if s := string(got); !strings.Contains(s, "SharedAccessKey=it's $1;") || !strings.Contains(s, "|a queue|") || !strings.HasSuffix(s, "a folder/ca.pem\n") {
+		t.Errorf("the shell has read %s of\n%s", s, script)
 	}
 }
 
@@ -119,6 +165,7 @@ func TestLocalKeys(t *testing.T) {
 		t.Errorf("connection string %s", l.ServiceBus)
 	}
 	l.stderr.waitFor(t, "readable by everybody")
+	l.stderr.waitFor(t, "is no rights, so it was taken for a part of the value\" key=own")
 	muster(t, l.env(), "", "publish", "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, 0)
 	env := append(l.env(), "MUSTER_SERVICEBUS="+strings.Replace(l.ServiceBus, "Name=own;SharedAccessKey=a:b", "Name=listener;SharedAccessKey=c", 1))
 	muster(t, env, "", "publish", "--user", "user000001@contoso.example", "--mobile", "+1 206 555 0101").expect(t, 1)

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,7 @@ type announcement struct {
 
 func (f *localFlags) announce(w io.Writer, s localServers) error {
 	host := f.host
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
 		host = "127.0.0.1"
 	}
 	address := func(l net.Listener) string {
@@ -119,17 +120,28 @@ func (a *announcement) text(more string) string {
 	}
 	line("Management", a.Management)
 	line("Graph", fmt.Sprintf("%s  (%d users)", a.Graph, a.Users))
-	fmt.Fprintf(&b, "\nIn another terminal:\n  export MUSTER_SERVICEBUS='%s'", a.ServiceBus)
+	b.WriteString("\nIn another terminal:\n  export MUSTER_SERVICEBUS=" + quoted(a.ServiceBus))
 	if forWorker != "" {
-		b.WriteString(" MUSTER_QUEUE=" + forWorker)
+		b.WriteString(" MUSTER_QUEUE=" + quoted(forWorker))
 	}
-	b.WriteString(" MUSTER_GRAPH=" + a.Graph)
+	b.WriteString(" MUSTER_GRAPH=" + quoted(a.Graph))
 	if servicebus.EmulatorManagement(a.ServiceBus) != a.Management {
-		b.WriteString(" MUSTER_MANAGEMENT=" + a.Management)
+		b.WriteString(" MUSTER_MANAGEMENT=" + quoted(a.Management))
 	}
 	b.WriteString("\n" + more)
 	if forWorker != "" {
 		b.WriteString("  muster load users.csv --tenant contoso.example\n  muster worker\n")
 	}
 	return b.String()
+}
+
+// plainWord is what no shell takes for anything but itself.
+var plainWord = regexp.MustCompile(`^[A-Za-z0-9%+,./:=@_-]+$`)
+
+// quoted writes a word as a shell reads it.
+func quoted(word string) string {
+	if plainWord.MatchString(word) {
+		return word
+	}
+	return "'" + strings.ReplaceAll(word, "'", `'\''`) + "'"
 }

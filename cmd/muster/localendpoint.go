@@ -53,7 +53,7 @@ func (f *endpointFlags) entities(cmd *cobra.Command, p *process) (broker.Options
 	if f.config != "" {
 		return f.configured(cmd, p)
 	}
-	if f.lockDuration == 0 || f.maxDeliveryCount == 0 {
+	if f.lockDuration <= 0 || f.maxDeliveryCount <= 0 {
 		return broker.Options{}, usageError("--lock-duration and --max-delivery-count must be more than nothing")
 	}
 	var o broker.Options
@@ -107,6 +107,9 @@ func (f *endpointFlags) broker(cmd *cobra.Command, p *process, loopback bool) (*
 		if err != nil {
 			return nil, err
 		}
+		if key.Rights == 0 && strings.Contains(key.Value, ":") {
+			p.log.Warn("what follows the last colon of this key is no rights, so it was taken for a part of the value", "key", key.Name)
+		}
 		o.Keys = append(o.Keys, key)
 	}
 	s, err := broker.New(o)
@@ -122,6 +125,9 @@ func parseKey(text string) (broker.Key, error) {
 	name, value, ok := strings.Cut(text, ":")
 	if !ok || name == "" || value == "" {
 		return broker.Key{}, usageError("a --key has the form NAME:VALUE, NAME:VALUE:RIGHTS or NAME:VALUE:RIGHTS@ENTITY")
+	}
+	if strings.Contains(text, ";") {
+		return broker.Key{}, usageError("a --key has a semicolon, which ends what a connection string says of a key")
 	}
 	k := broker.Key{Name: name, Value: value}
 	if i := strings.LastIndexByte(value, ':'); i > 0 {

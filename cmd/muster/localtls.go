@@ -149,9 +149,9 @@ func loopbackCertificate(own net.IP, names []string) (config *tls.Config, ca str
 // exports are the lines for another terminal that rehearses credentials.
 func (r *rehearsal) exports(address, tenantID string) string {
 	return strings.Join([]string{
-		"  export MUSTER_AUTHORITY=" + address + " MUSTER_CA_FILE=" + r.caFile,
+		"  export MUSTER_AUTHORITY=" + address + " MUSTER_CA_FILE=" + quoted(r.caFile),
 		"  export MUSTER_CREDENTIAL=client-secret MUSTER_TENANT_ID=" + tenantID,
-		"  export MUSTER_CLIENT_ID=" + r.clientID + " MUSTER_CLIENT_SECRET_FILE=" + r.secretFile, "",
+		"  export MUSTER_CLIENT_ID=" + r.clientID + " MUSTER_CLIENT_SECRET_FILE=" + quoted(r.secretFile), "",
 	}, "\n")
 }
 

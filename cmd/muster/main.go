@@ -90,8 +90,8 @@ under one rate limit for each tenant; what can never work is dead-lettered with 
 reason; every user has an OpenTelemetry trace.
 
 Every flag can be given as an environment variable too: --graph is MUSTER_GRAPH,
---admin-address is MUSTER_ADMIN_ADDRESS. The flag wins. Traces go where the
-standard OTEL_* variables say.
+--admin-address is MUSTER_ADMIN_ADDRESS; of one that may be repeated, a line for each
+value. The flag wins. Traces go where the standard OTEL_* variables say.
 
 ` + exitCodes,
 		Version:       version(),

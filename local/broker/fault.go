@@ -27,8 +27,8 @@ type Fault struct {
 	// The same Seed makes the same choices.
 	Probability float64 `json:"probability,omitempty"`
 	Seed        uint64  `json:"seed,omitempty"`
-	// Delay is for FaultDelay and FaultSlowDisk, a minute at most. In JSON it is a
-	// text such as "200ms".
+	// Delay is for FaultDelay and FaultSlowDisk, which need one, a minute at most. In
+	// JSON it is a text such as "200ms".
 	Delay time.Duration `json:"-"`
 }
 
@@ -105,8 +105,11 @@ func (f Fault) validate() error {
 	if f.Probability < 0 || f.Probability > 1 {
 		faults = append(faults, fmt.Errorf("probability %v: must be 0 to 1", f.Probability))
 	}
-	if f.Delay < 0 || f.Delay > maxFaultDelay {
+	switch waits := f.Kind == FaultDelay || f.Kind == FaultSlowDisk; {
+	case f.Delay < 0 || f.Delay > maxFaultDelay:
 		faults = append(faults, fmt.Errorf("delay %v: must be at most %v", f.Delay, maxFaultDelay))
+	case waits && f.Delay == 0:
+		faults = append(faults, fmt.Errorf("kind %q needs a delay", f.Kind))
 	}
 	return errors.Join(faults...)
 }

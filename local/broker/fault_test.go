@@ -143,7 +143,7 @@ func TestFaultsOverHTTP(t *testing.T) {
 		`{"kind":"busy","count":3}`: 204, `{"kind":"lose-locks","entity":"q"}`: 204, `{"kind":"busy","entity":"none"}`: 404,
 		`{"kind":"flood"}`: 400, `{"kind":"slow-disk","entity":"q"}`: 400, `{"kind":"busy","probability":2}`: 400, `{"kind":"delay","delay":"1h"}`: 400,
 		`{"kind":"delay","delay":"soon"}`: 400, `{"kind":"delay","delay":5}`: 400, `{"kind":"delay","delay":"5ms","count":2}`: 204,
-		`{"typo":1}`: 400,
+		`{"typo":1}`: 400, `{"kind":"delay"}`: 400, `{"kind":"slow-disk"}`: 400,
 	} {
 		if got := call(http.MethodPost, body); got != want {
 			t.Errorf("%s: status %d, want %d", body, got, want)

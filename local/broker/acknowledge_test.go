@@ -304,6 +304,33 @@ func TestTheDiskIsNotOutrun(t *testing.T) {
 	})
 }
 
+// The channel of a session that has ended may be used at once for another: its peer
+// hears of the old one's end before it hears of the new one, also while the disk is slow.
+func TestANewSessionFollowsTheOneOnItsChannel(t *testing.T) {
+	onSlowDisk(t, func(b *slowDisk) {
+		p := newPeer(b.T, b.listener.dial())
+		p.open()
+		p.begin()
+		p.sender(0)
+		b.must(p.conn.SetDeadline(time.Time{}))
+		b.must(b.server.Inject(broker.Fault{Kind: broker.FaultSlowDisk, Delay: slowly, Count: 1000}))
+		var c script
+		begin := &wire.Begin{IncomingWindow: 10, OutgoingWindow: 10}
+		c.frame(0, delivery(0, 0), text("a"))
+		for range 2 {
+			c.frame(0, &wire.End{}, nil)
+			c.frame(0, begin, nil)
+		}
+		p.raw(c)
+		expect[*wire.Disposition](p)
+		for range 2 {
+			expect[*wire.End](p)
+			expect[*wire.Begin](p)
+		}
+		p.sender(0)
+	})
+}
+
 func onSlowDisk(t *testing.T, f func(*slowDisk)) {
 	synctest.Test(t, func(t *testing.T) {
 		listener := newPipes()

@@ -84,6 +84,18 @@ func (s *session) rests(ticket uint64) bool {
 	return len(w.marks) > 0
 }
 
+// succeed puts the frames of a new session behind those of the one that was on its
+// channel before, as long as these wait: who has ended a session may use its channel
+// again at once (part 2, section 2.5.5).
+func (c *conn) succeed(s *session) {
+	for i, before := range c.holding {
+		if before.channel == s.channel {
+			s.waiting = before.waiting
+			c.holding[i] = s
+		}
+	}
+}
+
 // note remembers the ticket of what the peer had written.
 func (c *conn) note(ticket uint64) { c.wrote = max(c.wrote, ticket) }
 

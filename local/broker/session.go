@@ -40,7 +40,7 @@ func (c *conn) begin(channel uint16, b *wire.Begin) error {
 		return refuse(wire.CondFramingError, "channel %d is beyond channel-max %d", channel, channelMax)
 	}
 	c.weight += sessionWeight
-	c.sessions[channel] = &session{
+	s := &session{
 		conn:           c,
 		channel:        channel,
 		nextIncoming:   b.NextOutgoingID,
@@ -51,7 +51,9 @@ func (c *conn) begin(channel uint16, b *wire.Begin) error {
 		full:           make(map[*outgoing]bool),
 		links:          make(map[uint32]*link),
 	}
-	c.write(channel, &wire.Begin{
+	c.sessions[channel] = s
+	c.succeed(s)
+	s.write(&wire.Begin{
 		RemoteChannel:  wire.Some(channel),
 		NextOutgoingID: 0,
 		IncomingWindow: sessionWindow,

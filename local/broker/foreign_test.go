@@ -125,3 +125,38 @@ func TestOnlyFiltersInPlaceAreAnswered(t *testing.T) {
 		}
 	}
 }
+
+// An attach that waits for a session may be followed by other frames of its link. Nothing
+// is said of the link before the attach is answered.
+func TestFramesBehindAnAttachThatWaits(t *testing.T) {
+	for name, tt := range map[string]struct {
+		frame   wire.Performative
+		refused bool
+	}{
+		"flow that asks for an answer": {frame: &wire.Flow{
+			NextIncomingID: wire.Some[uint32](0), IncomingWindow: 10, OutgoingWindow: 10, Handle: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](1), Echo: true,
+		}},
+		"transfer": {frame: delivery(0, 0), refused: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, broker.Options{Queues: []broker.Queue{{Name: "sessions", RequiresSession: true}}})
+			p := openPeer(t, s)
+			p.begin()
+			next := wire.Map{{Key: wire.Symbol("com.microsoft:session-filter"), Value: nil}}
+			p.send(0, &wire.Attach{Name: "next", Role: wire.RoleReceiver, Source: &wire.Source{Address: "sessions", Filter: next}, Target: &wire.Target{}})
+			p.send(0, tt.frame)
+			p.send(0, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 10, OutgoingWindow: 10, Echo: true})
+			if tt.refused {
+				if a := expect[*wire.Attach](p); a.Source != nil {
+					t.Errorf("attach %+v", a)
+				}
+				if d := expect[*wire.Detach](p); d.Error == nil {
+					t.Errorf("detach %+v", d)
+				}
+			}
+			if f := expect[*wire.Flow](p); f.Handle.Set {
+				t.Errorf("flow of a link that is not attached: %+v", f)
+			}
+		})
+	}
+}

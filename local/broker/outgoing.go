@@ -98,7 +98,7 @@ func (l *outgoing) flow(f *wire.Flow) {
 		l.leave()
 	}
 	l.link.session.conn.makeReady(l)
-	if f.Echo && !f.Drain {
+	if f.Echo && !f.Drain && l.accepting == nil { // or there is no link yet to tell of
 		l.tell()
 	}
 }

@@ -200,7 +200,7 @@ func (s *session) transfer(t *wire.Transfer, payload []byte) *wire.Error {
 		return refuse(wire.CondUnattachedHandle, "transfer for handle %d, which is not attached", t.Handle)
 	case l.detached:
 	case l.in == nil:
-		l.refuse(refuse(wire.CondNotAllowed, "transfer to a receiving link"))
+		l.end(refuse(wire.CondNotAllowed, "transfer to a receiving link"))
 	default:
 		l.in.transfer(t, payload)
 	}

@@ -151,6 +151,28 @@ func TestDrain(t *testing.T) {
 	wantCounts(t, s, broker.Counts{Active: 1, Locked: 2})
 }
 
+// A drain ends when the credit is used up, though the session's window is, too.
+func TestDrainBehindAShutWindow(t *testing.T) {
+	p := openPeer(t, start(t, oneQueue))
+	p.begin()
+	fill(p, 3)
+	p.receiver(1)
+	f := &wire.Flow{
+		NextIncomingID: wire.Some[uint32](0), IncomingWindow: 2, OutgoingWindow: 10,
+		Handle: wire.Some[uint32](1), DeliveryCount: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](2),
+	}
+	p.send(0, f)
+	for range 2 {
+		expect[*wire.Transfer](p)
+	}
+	f.Drain = true
+	p.send(0, f)
+	p.send(0, &wire.Flow{NextIncomingID: wire.Some[uint32](0), IncomingWindow: 2, OutgoingWindow: 10, Echo: true})
+	if f := expect[*wire.Flow](p); !f.Drain || f.DeliveryCount.Or(0) != 2 || f.LinkCredit.Or(9) != 0 {
+		t.Errorf("flow = %+v, want the end of the drain", f)
+	}
+}
+
 func TestSessionWindow(t *testing.T) {
 	s := start(t, oneQueue)
 	p := openPeer(t, s)

@@ -115,6 +115,31 @@ func TestAReceiverThatNeverSettles(t *testing.T) {
 	}
 }
 
+// A receiver that has as much as it may have unsettled, and drains, has its answer before
+// it settles: it may be that it settles only then.
+func TestDrainWithoutSettling(t *testing.T) {
+	const held, credit = 16384, 16384 + 10
+	s := start(t, oneQueue)
+	sendBatched(t, connect(t, s), "q", held+1, 1)
+	p := openPeer(t, s)
+	p.begin()
+	p.receiver(0)
+	p.send(0, &wire.Flow{
+		NextIncomingID: wire.Some[uint32](0), IncomingWindow: 1 << 30, OutgoingWindow: 100,
+		Handle: wire.Some[uint32](0), DeliveryCount: wire.Some[uint32](0), LinkCredit: wire.Some[uint32](credit), Drain: true,
+	})
+	for range held {
+		expect[*wire.Transfer](p)
+	}
+	p.send(0, &wire.Flow{NextIncomingID: wire.Some[uint32](held), IncomingWindow: 1000, OutgoingWindow: 100, Echo: true})
+	if f := expect[*wire.Flow](p); !f.Drain || f.DeliveryCount.Or(0) != credit {
+		t.Errorf("flow = %+v, want the end of the drain", f)
+	}
+	if got := counts(t, s, "q"); got != (broker.Counts{Active: 1, Locked: held}) {
+		t.Errorf("counts %+v", got)
+	}
+}
+
 // When one link of a session holds all that may be unsettled, and settles, others of
 // the session get their turn.
 func TestASettlementLetsOtherLinksOn(t *testing.T) {

@@ -161,6 +161,10 @@ func (l *outgoing) send() bool {
 		l.link.refuse(refuse(condSessionLockLost, "%s", textSessionLost))
 		return false
 	}
+	if l.credit == 0 && l.rest == nil {
+		l.exhausted() // which a flow tells, for which there is no window
+		return false
+	}
 	if s.outgoingWindow == 0 {
 		l.pass()
 		s.shut[l] = true
@@ -190,13 +194,10 @@ func (l *outgoing) send() bool {
 	return true
 }
 
-// next begins a delivery if credit and supply allow.
+// next begins a delivery, for which there is credit, if supply allows.
 func (l *outgoing) next() bool {
 	s := l.link.session
 	switch {
-	case l.credit == 0:
-		l.exhausted()
-		return false
 	case l.queue == nil && len(l.replies) > 0:
 		reply := l.replies[0]
 		l.replies[0] = answer{}
@@ -211,6 +212,7 @@ func (l *outgoing) next() bool {
 		return false
 	case !l.settled && len(s.unsettled)-s.stale >= maxUnsettled:
 		l.pass()
+		l.exhausted() // a peer that drains may not settle before it has its answer
 		s.full[l] = true
 		return false // until the next settlement
 	case s.conn.sending >= maxSending:

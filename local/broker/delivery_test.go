@@ -64,6 +64,24 @@ func TestSplitAndAbortedTransfers(t *testing.T) {
 	wantCounts(t, s, broker.Counts{Active: 2})
 }
 
+// What comes with the end of an aborted delivery is no part of a message, and can't be
+// too much of one.
+func TestPayloadOfAnAbortIsIgnored(t *testing.T) {
+	s := start(t, broker.Options{Queues: oneQueue.Queues, MaxMessageSize: 100})
+	p := openPeer(t, s)
+	p.begin()
+	p.sender(0)
+	first := delivery(0, 0)
+	first.More = true
+	p.transfer(first, make([]byte, 90))
+	p.transfer(&wire.Transfer{Aborted: true}, make([]byte, 90))
+	p.transfer(delivery(0, 1), text("x"))
+	if d := expect[*wire.Disposition](p); d.First != 1 || d.State != (wire.Accepted{}) {
+		t.Errorf("disposition %+v, want delivery 1 accepted", d)
+	}
+	wantCounts(t, s, broker.Counts{Active: 1})
+}
+
 func TestSenderCreditIsToppedUp(t *testing.T) {
 	s := start(t, oneQueue)
 	p := openPeer(t, s)

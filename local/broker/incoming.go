@@ -33,6 +33,9 @@ func (l *incoming) grant() {
 // transfer takes one frame of a delivery.
 func (l *incoming) transfer(t *wire.Transfer, payload []byte) {
 	l.activity.used = true
+	if t.Aborted {
+		payload = nil // it means nothing (part 2, section 2.7.5)
+	}
 	p, fault := l.assemble(t, payload)
 	if fault == nil && t.More && !t.Aborted {
 		if fault = l.keep(p); fault == nil {

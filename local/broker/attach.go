@@ -158,7 +158,7 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 		l.out.settled = true
 		return false, nil
 	}
-	l.out.queue = l.node()
+	l.out.queue, l.out.otherwise = l.node(), source.DefaultOutcome
 	if l.out.settled {
 		l.out.mode = queue.ReceiveAndDelete
 	}

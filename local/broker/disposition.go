@@ -23,7 +23,11 @@ func (s *session) dispose(d *wire.Disposition) {
 			s.forget(id)
 			continue
 		}
-		state, settled := u.settle(d.State)
+		asked := d.State
+		if !terminal(asked) {
+			asked = u.from.otherwise
+		}
+		state, settled := u.settle(asked)
 		if !settled && !d.Settled {
 			continue
 		}

@@ -160,3 +160,36 @@ func TestFramesBehindAnAttachThatWaits(t *testing.T) {
 		})
 	}
 }
+
+// What a receiver settles and says no more of has the outcome that its source has for
+// that. Where there is none, the message stays locked.
+func TestSettledWithoutAnOutcome(t *testing.T) {
+	for name, tt := range map[string]struct {
+		otherwise wire.DeliveryState
+		want      broker.Counts
+	}{
+		"none":     {nil, broker.Counts{Locked: 2}},
+		"accepted": {wire.Accepted{}, broker.Counts{}},
+		"released": {wire.Released{}, broker.Counts{Active: 2}},
+		"rejected": {&wire.Rejected{}, broker.Counts{DeadLettered: 2}},
+		"modified": {&wire.Modified{DeliveryFailed: true}, broker.Counts{Active: 2}},
+		"received": {&wire.Received{}, broker.Counts{Locked: 2}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t, oneQueue)
+			p := openPeer(t, s)
+			p.begin()
+			fill(p, 2)
+			p.send(0, &wire.Attach{Name: "r", Role: wire.RoleReceiver, Source: &wire.Source{Address: "q", DefaultOutcome: tt.otherwise}, Target: &wire.Target{}})
+			expect[*wire.Attach](p)
+			p.credit(0, 0, 2, false)
+			for _, state := range []wire.DeliveryState{nil, &wire.Received{}} {
+				tr := expect[*wire.Transfer](p)
+				p.send(0, &wire.Disposition{Role: wire.RoleReceiver, First: tr.DeliveryID.Value, Settled: true, State: state})
+			}
+			p.send(0, &wire.Flow{NextIncomingID: wire.Some[uint32](2), IncomingWindow: 10, OutgoingWindow: 10, Echo: true})
+			expect[*wire.Flow](p) // and so, what was said before has been heard
+			wantCounts(t, s, tt.want)
+		})
+	}
+}

@@ -27,6 +27,10 @@ type outgoing struct {
 	link    *link
 	settled bool // deliveries are sent settled
 
+	// otherwise is the outcome of what is settled without one (part 3, section 3.5.3,
+	// default-outcome), nil for none.
+	otherwise wire.DeliveryState
+
 	queue  *queue.Queue // nil on a link for replies
 	mode   queue.Mode
 	waiter *queue.Waiter

@@ -8,6 +8,10 @@ import (
 	"github.com/muster-mfa/muster/local/broker/internal/wire"
 )
 
+// distributionCopy is how a source gives messages that stay where they are (part 3,
+// section 3.5.7).
+const distributionCopy wire.Symbol = "copy"
+
 // attach makes a link, or refuses it by an attach without the terminus in
 // question and a detach with the reason (part 2, section 2.6.3).
 func (s *session) attach(a *wire.Attach) *wire.Error {
@@ -174,6 +178,11 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 func (l *link) checkSource(a *wire.Attach) *wire.Error {
 	if a.Source != nil && a.Source.Dynamic {
 		return notBuilt("a dynamic source")
+	}
+	if a.Source != nil && a.Source.DistributionMode == distributionCopy {
+		// Who only wants to look, and says of each message that it has seen it, would
+		// take it from everybody else.
+		return notBuilt("the distribution-mode copy")
 	}
 	if a.Source == nil || a.Source.Address == "" {
 		return refuse(wire.CondInvalidField, "a link needs a source address")

@@ -46,7 +46,8 @@
 // an entity may be put back and changes nothing. Shared access keys are the server's
 // or, as authorization rules, those of a queue or topic.
 //
-// There are no transactions. Who asks for them is told so by an AMQP error; nothing is
+// There are no transactions, and no links that leave messages where they are
+// (distribution-mode copy). Who asks for them is told so by an AMQP error; nothing is
 // silently done otherwise. What is made with partitions has the manners of Service
 // Bus's, on one machine. Messages live in memory and end with the Server, unless
 // Options.Data names a folder to keep them in (internal/store): then what was

@@ -193,3 +193,25 @@ func TestSettledWithoutAnOutcome(t *testing.T) {
 		})
 	}
 }
+
+// A client that wants to look at messages where they are, as a browser of JMS does, is
+// told that it can't, and takes none.
+func TestBrowsingIsRefused(t *testing.T) {
+	p := openPeer(t, start(t, oneQueue))
+	p.begin()
+	for handle, mode := range []wire.Symbol{"copy", "move", ""} {
+		p.send(0, &wire.Attach{
+			Name: "browser", Handle: uint32(handle), Role: wire.RoleReceiver, Source: &wire.Source{Address: "q", DistributionMode: mode}, Target: &wire.Target{},
+		})
+		a := expect[*wire.Attach](p)
+		if mode != "copy" {
+			if a.Source == nil || a.Source.DistributionMode != mode {
+				t.Errorf("%q: attach %+v", mode, a)
+			}
+			continue
+		}
+		if d := expect[*wire.Detach](p); a.Source != nil || d.Error == nil || d.Error.Condition != wire.CondNotAllowed {
+			t.Errorf("attach %+v, detach %+v", a, d)
+		}
+	}
+}

@@ -160,6 +160,9 @@ func (l *link) attachOutgoing(a *wire.Attach, reply *wire.Attach) (wait bool, fa
 	l.out = &outgoing{link: l, settled: reply.SndSettleMode.Value == wire.SenderSettled, replyTo: reply.Target.Address}
 	if l.address.cbs || l.address.management {
 		l.out.settled = true
+		if !a.SndSettleMode.Set {
+			reply.SndSettleMode = wire.Some(wire.SenderSettled)
+		}
 		return false, nil
 	}
 	l.out.queue, l.out.otherwise = l.node(), source.DefaultOutcome

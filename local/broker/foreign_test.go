@@ -215,3 +215,23 @@ func TestBrowsingIsRefused(t *testing.T) {
 		}
 	}
 }
+
+// Replies come settled, and a receiver that asks for no mode is told so.
+func TestModeOfReplies(t *testing.T) {
+	p := openPeer(t, start(t, oneQueue))
+	p.begin()
+	for handle, tt := range []struct {
+		asked, want wire.Optional[wire.SenderSettleMode]
+	}{
+		{wire.Optional[wire.SenderSettleMode]{}, wire.Some(wire.SenderSettled)},
+		{wire.Some(wire.SenderSettled), wire.Some(wire.SenderSettled)},
+		{wire.Some(wire.SenderMixed), wire.Some(wire.SenderMixed)},
+	} {
+		p.send(0, &wire.Attach{
+			Name: "replies", Handle: uint32(handle), Role: wire.RoleReceiver, SndSettleMode: tt.asked, Source: &wire.Source{Address: "q/$management"}, Target: &wire.Target{},
+		})
+		if a := expect[*wire.Attach](p); a.SndSettleMode != tt.want {
+			t.Errorf("asked for %+v: attach %+v", tt.asked, a)
+		}
+	}
+}

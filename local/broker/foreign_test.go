@@ -235,3 +235,25 @@ func TestModeOfReplies(t *testing.T) {
 		}
 	}
 }
+
+// A client may leave its name and key for when it is asked for them.
+func TestPlainWithoutAnInitialResponse(t *testing.T) {
+	s := start(t, oneQueue)
+	for response, want := range map[string]wire.SASLCode{
+		"\x00RootManageSharedAccessKey\x00SAS_KEY_VALUE": wire.SASLOK,
+		"\x00RootManageSharedAccessKey\x00wrong":         wire.SASLAuth,
+		"":                                               wire.SASLAuth,
+	} {
+		p := dialPeer(t, s)
+		p.header(wire.ProtocolSASL)
+		expect[*wire.SASLMechanisms](p)
+		p.send(0, &wire.SASLInit{Mechanism: "PLAIN"})
+		if c := expect[*wire.SASLChallenge](p); len(c.Challenge) != 0 {
+			t.Errorf("challenge %q", c.Challenge)
+		}
+		p.send(0, &wire.SASLResponse{Response: []byte(response)})
+		if out := expect[*wire.SASLOutcome](p); out.Code != want {
+			t.Errorf("%q: outcome %d, want %d", response, out.Code, want)
+		}
+	}
+}

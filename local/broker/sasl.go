@@ -37,7 +37,11 @@ func (c *conn) authenticate() error {
 	}
 	known := slices.Contains(mechanisms, init.Mechanism)
 	if known && init.Mechanism == mechanismPlain {
-		keys := c.server.plainCredentials(init.InitialResponse)
+		response, err := c.askForResponse(init)
+		if err != nil {
+			return err
+		}
+		keys := c.server.plainCredentials(response)
 		for _, key := range keys {
 			c.grants[key.entity] = grant{credential: key}
 		}
@@ -51,6 +55,26 @@ func (c *conn) authenticate() error {
 	c.write(0, &wire.SASLOutcome{Code: wire.SASLOK})
 	c.flush()
 	return nil
+}
+
+// askForResponse returns the first response of a mechanism in which the client speaks
+// first. One that has not done so in its init does when it is challenged to, by nothing
+// (RFC 4422, section 5.1).
+func (c *conn) askForResponse(init *wire.SASLInit) ([]byte, error) {
+	if init.InitialResponse != nil {
+		return init.InitialResponse, nil
+	}
+	c.write(0, &wire.SASLChallenge{})
+	c.flush()
+	f, err := c.reader.ReadFrame()
+	if err != nil {
+		return nil, fmt.Errorf("read SASL response: %v", err)
+	}
+	response, ok := f.Body.(*wire.SASLResponse)
+	if !ok {
+		return nil, fmt.Errorf("expected SASL response, found %T", f.Body)
+	}
+	return response.Response, nil
 }
 
 // plainCredentials returns the keys that the message of RFC 4616 (authorization

@@ -128,7 +128,6 @@ func TestManagersAtOnce(t *testing.T) {
 	const managers, rounds = 50, 3
 	s := start(t, broker.Options{Queues: oneQueue.Queues, Topics: []broker.Topic{{Name: "kept"}}})
 	client := administer(t, s)
-	ctx := deadline(t)
 	expected := func(what string, err error) {
 		var answer *azcore.ResponseError
 		switch {
@@ -142,33 +141,34 @@ func TestManagersAtOnce(t *testing.T) {
 	for i := range managers {
 		busy.Go(func() {
 			for range rounds {
-				made, err := client.CreateQueue(ctx, "contended", nil)
+				made, err := client.CreateQueue(deadline(t), "contended", nil)
 				expected("create queue", err)
 				if err == nil && made.QueueName != "contended" {
 					t.Errorf("made %+v", made)
 				}
-				_, err = client.UpdateQueue(ctx, "contended", admin.QueueProperties{UserMetadata: new(fmt.Sprint(i))}, nil)
+				_, err = client.UpdateQueue(deadline(t), "contended", admin.QueueProperties{UserMetadata: new(fmt.Sprint(i))}, nil)
 				expected("update queue", err)
-				_, err = client.CreateTopic(ctx, "topic", nil)
+				_, err = client.CreateTopic(deadline(t), "topic", nil)
 				expected("create topic", err)
-				_, err = client.CreateSubscription(ctx, "topic", "s", nil)
+				_, err = client.CreateSubscription(deadline(t), "topic", "s", nil)
 				expected("create subscription", err)
-				_, err = client.CreateRule(ctx, "topic", "s", &admin.CreateRuleOptions{Name: new("r")})
+				_, err = client.CreateRule(deadline(t), "topic", "s", &admin.CreateRuleOptions{Name: new("r")})
 				expected("create rule", err)
-				_, err = client.DeleteRule(ctx, "topic", "s", "$Default", nil)
+				_, err = client.DeleteRule(deadline(t), "topic", "s", "$Default", nil)
 				expected("delete rule", err)
-				_, err = client.DeleteSubscription(ctx, "topic", "s", nil)
+				_, err = client.DeleteSubscription(deadline(t), "topic", "s", nil)
 				expected("delete subscription", err)
-				_, err = client.DeleteQueue(ctx, "contended", nil)
+				_, err = client.DeleteQueue(deadline(t), "contended", nil)
 				expected("delete queue", err)
 				if i%5 == 0 {
-					_, err = client.DeleteTopic(ctx, "topic", nil)
+					_, err = client.DeleteTopic(deadline(t), "topic", nil)
 					expected("delete topic", err)
 				}
 			}
 		})
 	}
 	busy.Wait()
+	ctx := deadline(t)
 	if q, err := client.GetQueue(ctx, "contended", nil); err != nil || q != nil {
 		t.Errorf("queue %+v, %v", q, err)
 	}

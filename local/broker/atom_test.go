@@ -78,12 +78,12 @@ func TestAdminClientOnQueues(t *testing.T) {
 	_, err = client.CreateQueue(deadline(t), "ORDERS/new", nil)
 	wantStatus(t, err, http.StatusConflict)
 	changed := got.QueueProperties
-	changed.MaxDeliveryCount = to.Ptr[int32](3)
+	changed.MaxDeliveryCount, changed.DuplicateDetectionHistoryTimeWindow = to.Ptr[int32](3), to.Ptr("PT5M")
 	if _, err := client.UpdateQueue(deadline(t), "orders/new", changed, nil); err != nil {
 		t.Fatal(err)
 	}
-	if got, _ := client.GetQueue(deadline(t), "orders/new", nil); *got.MaxDeliveryCount != 3 {
-		t.Errorf("MaxDeliveryCount = %d after the update", *got.MaxDeliveryCount)
+	if got, _ := client.GetQueue(deadline(t), "orders/new", nil); *got.MaxDeliveryCount != 3 || *got.DuplicateDetectionHistoryTimeWindow != "PT5M" {
+		t.Errorf("MaxDeliveryCount %d and DuplicateDetectionHistoryTimeWindow %s after the update", *got.MaxDeliveryCount, *got.DuplicateDetectionHistoryTimeWindow)
 	}
 	_, err = client.UpdateQueue(deadline(t), "nothing", admin.QueueProperties{}, nil)
 	wantStatus(t, err, http.StatusNotFound)

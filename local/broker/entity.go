@@ -120,7 +120,6 @@ func (e *entity) fixed(q Queue) []error {
 	}{
 		{q.RequiresSession != old.RequiresSession, "RequiresSession"},
 		{q.RequiresDuplicateDetection != old.RequiresDuplicateDetection, "RequiresDuplicateDetection"},
-		{q.RequiresDuplicateDetection && q.duplicateWindow() != old.duplicateWindow(), "DuplicateDetectionHistoryTimeWindow"},
 	} {
 		if fixed.changed {
 			faults = append(faults, fmt.Errorf("%s %q: The value for the %s property of an existing %s cannot be changed.",

@@ -43,7 +43,8 @@ func (h *history) repeats(id string, now time.Time) bool {
 	return false
 }
 
-// forget drops an id whose window is over, and returns it.
+// forget drops an id whose window is over, and returns it. Where the window has become
+// shorter, one may be kept until those before it are dropped; it is no duplicate's.
 func (h *history) forget(now time.Time) (id string, ok bool) {
 	for len(h.order) > 0 && !h.order[0].until.After(now) {
 		first := h.order[0]

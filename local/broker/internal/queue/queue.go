@@ -342,13 +342,13 @@ func (q *Queue) Counts(now time.Time) Counts {
 // available is the number of messages that can be taken.
 func (q *Queue) available() int { return q.fresh + q.returned.len() + q.sessions.ready }
 
-// Configure changes how the queue behaves from now on. Sessions, DuplicateWindow
-// and Alarm stay as they are.
+// Configure changes how the queue behaves from now on. Sessions and Alarm stay as they
+// are, and so does the time for which an id is remembered that is already.
 func (q *Queue) Configure(now time.Time, config Config) {
 	q.enter(now)
 	defer q.leave()
-	config.Sessions, config.DuplicateWindow, config.Alarm, config.Store = q.config.Sessions, q.config.DuplicateWindow, q.config.Alarm, q.store
-	q.config = config
+	config.Sessions, config.Alarm, config.Store = q.config.Sessions, q.config.Alarm, q.store
+	q.config, q.history.window = config, config.DuplicateWindow
 	q.passes.Store(config.passes())
 	q.dead.mu.Lock()
 	defer q.dead.mu.Unlock()

@@ -168,6 +168,36 @@ func TestStateOfASession(t *testing.T) {
 	}
 }
 
+// Ids that come after the window was changed have the new one, and with a shorter one
+// they do not wait for those before them.
+func TestTheWindowForDuplicatesChanges(t *testing.T) {
+	config := queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DuplicateWindow: 10 * time.Minute}
+	q := queue.New(config)
+	at := func(minutes int, id, text string) {
+		t.Helper()
+		if _, err := q.Enqueue(start.Add(time.Duration(minutes)*time.Minute), queue.Item{Payload: []byte(text), MessageID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	at(0, "old", "1")
+	config.DuplicateWindow = time.Minute
+	q.Configure(start, config)
+	at(1, "new", "2")
+	at(3, "new", "3")
+	at(3, "new", "dropped")
+	at(9, "old", "dropped")
+	config.DuplicateWindow = time.Hour
+	q.Configure(start.Add(9*time.Minute), config)
+	at(10, "old", "4")
+	at(69, "old", "dropped")
+	at(70, "old", "5")
+	now := start.Add(1000 * time.Hour)
+	q.Expire(now)
+	if diff := cmp.Diff([]string{"1", "2", "3", "4", "5"}, contents(q, now)); diff != "" {
+		t.Errorf("contents (-want +got):\n%s", diff)
+	}
+}
+
 func TestDuplicatesAreDropped(t *testing.T) {
 	q := queue.New(queue.Config{LockDuration: lockFor, MaxDeliveryCount: maxDeliveries, DuplicateWindow: time.Minute})
 	named := func(id, text string) queue.Item { return queue.Item{Payload: []byte(text), MessageID: id} }

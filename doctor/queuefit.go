@@ -60,8 +60,9 @@ type QueueDifference struct {
 }
 
 // CompareQueue tells where a queue does not suit a worker, the worst first in each
-// group: who can receive at all, what may be lost, what is merely worse.
-func CompareQueue(p QueueProperties) []QueueDifference {
+// group: who can receive at all, what may be lost, what is merely worse. It should
+// remember message ids for the time remembered, 0 for not at all.
+func CompareQueue(p QueueProperties, remembered time.Duration) []QueueDifference {
 	var found []QueueDifference
 	for _, d := range []struct {
 		wrong bool
@@ -116,9 +117,15 @@ func CompareQueue(p QueueProperties) []QueueDifference {
 			Property: "EnablePartitioning", Is: "true", Want: "false", Severity: Warning, Lasting: true,
 			Why: "Partitions do not keep the order in which the commands of a user were published.",
 		}},
-		{p.DuplicateDetection == 0, QueueDifference{
+		{p.DuplicateDetection == 0 && remembered > 0, QueueDifference{
 			Property: "RequiresDuplicateDetection", Is: "false", Want: "true", Severity: Note, Lasting: true,
 			Why: "What an interrupted load sends again comes a second time: that costs reads, and an old row may come after a newer event for the same user.",
+		}},
+		{p.DuplicateDetection > 0 && p.DuplicateDetection < remembered, QueueDifference{
+			Property: "DuplicateDetectionHistoryTimeWindow", Is: spanned(p.DuplicateDetection), Want: spanned(remembered) + " or more", Severity: Note,
+			Why:  "What a load that was interrupted for longer sends again comes a second time.",
+			az:   fmt.Sprintf("--duplicate-detection-history-time-window PT%dS", int(remembered.Seconds())),
+			mend: func(p *QueueProperties) { p.DuplicateDetection = remembered },
 		}},
 	} {
 		if d.wrong {
@@ -158,8 +165,8 @@ func worseIf(so bool, less Severity) Severity {
 }
 
 // MendQueue returns the properties with all differences mended but those that last.
-func MendQueue(p QueueProperties) QueueProperties {
-	for _, d := range CompareQueue(p) {
+func MendQueue(p QueueProperties, remembered time.Duration) QueueProperties {
+	for _, d := range CompareQueue(p, remembered) {
 		if d.mend != nil {
 			d.mend(&p)
 		}
@@ -191,7 +198,7 @@ func JudgeQueueProperties(q Queue, p QueueProperties, r Reach, err error) []Find
 		}}
 	}
 	findings := []Finding{good(CheckQueueManage, "The properties of the queue %s can be read.", q.Name)}
-	differences := CompareQueue(p)
+	differences := CompareQueue(p, FittingQueue().DuplicateDetection)
 	if len(differences) == 0 {
 		return append(findings, good(CheckQueueProperties, "The properties of the queue %s suit a worker.", q.Name))
 	}

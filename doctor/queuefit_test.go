@@ -17,17 +17,19 @@ var badQueue = doctor.QueueProperties{
 	ForwardTo: "a", ForwardDeadLetteredMessagesTo: "b", Status: "Disabled", Partitioning: true,
 }
 
+const aDay = 24 * time.Hour
+
 func TestCompareQueue(t *testing.T) {
-	if got := doctor.CompareQueue(doctor.FittingQueue()); len(got) != 0 {
+	if got := doctor.CompareQueue(doctor.FittingQueue(), aDay); len(got) != 0 {
 		t.Errorf("a fitting queue differs: %+v", got)
 	}
 	more := doctor.FittingQueue()
-	more.LockDuration, more.MaxDeliveryCount, more.DefaultMessageTimeToLive, more.DuplicateDetection = 5*time.Minute, 2000, 14*24*time.Hour, time.Minute
-	if got := doctor.CompareQueue(more); len(got) != 0 {
+	more.LockDuration, more.MaxDeliveryCount, more.DefaultMessageTimeToLive, more.DuplicateDetection = 5*time.Minute, 2000, 14*24*time.Hour, 2*aDay
+	if got := doctor.CompareQueue(more, aDay); len(got) != 0 {
 		t.Errorf("more than is needed differs: %+v", got)
 	}
 	var got []string
-	for _, d := range doctor.CompareQueue(badQueue) {
+	for _, d := range doctor.CompareQueue(badQueue, aDay) {
 		got = append(got, strings.Join([]string{d.Property, d.Is, d.Want, string(d.Severity)}, "|"))
 	}
 	want := []string{
@@ -40,19 +42,43 @@ func TestCompareQueue(t *testing.T) {
 	}
 	// What the portal makes works; it is worth notes.
 	plain := doctor.QueueProperties{LockDuration: time.Minute, MaxDeliveryCount: 10, Status: "Active"}
-	for _, d := range doctor.CompareQueue(plain) {
+	for _, d := range doctor.CompareQueue(plain, aDay) {
 		if d.Severity != doctor.Note {
 			t.Errorf("a plain queue: %+v", d)
 		}
 	}
 	plain.Status = "SendDisabled"
-	if got := doctor.CompareQueue(plain)[0]; got.Property != "Status" || got.Severity != doctor.Warning {
+	if got := doctor.CompareQueue(plain, aDay)[0]; got.Property != "Status" || got.Severity != doctor.Warning {
 		t.Errorf("a queue that can't be sent to: %+v", got)
 	}
 }
 
+// How long ids are remembered can be changed, whether they are can't.
+func TestHowLongIDsAreRemembered(t *testing.T) {
+	for _, tt := range []struct {
+		is, remembered time.Duration
+		differs        string
+		mended         time.Duration
+	}{
+		{aDay, aDay, "", aDay}, {aDay, 2 * time.Hour, "", aDay}, {time.Minute, 0, "", time.Minute}, {0, 0, "", 0},
+		{10 * time.Minute, aDay, "DuplicateDetectionHistoryTimeWindow 10m 24h or more", aDay},
+		{time.Hour, 90 * time.Minute, "DuplicateDetectionHistoryTimeWindow 1h 1h30m or more", 90 * time.Minute},
+		{0, time.Hour, "RequiresDuplicateDetection false true", 0},
+	} {
+		p := doctor.FittingQueue()
+		p.DuplicateDetection = tt.is
+		got := ""
+		for _, d := range doctor.CompareQueue(p, tt.remembered) {
+			got += strings.Join([]string{d.Property, d.Is, d.Want}, " ")
+		}
+		if mended := doctor.MendQueue(p, tt.remembered).DuplicateDetection; got != tt.differs || mended != tt.mended {
+			t.Errorf("%v where %v is wanted: %q, mended to %v", tt.is, tt.remembered, got, mended)
+		}
+	}
+}
+
 func TestMendQueueLeavesOnlyWhatLasts(t *testing.T) {
-	left := doctor.CompareQueue(doctor.MendQueue(badQueue))
+	left := doctor.CompareQueue(doctor.MendQueue(badQueue, aDay), aDay)
 	if len(left) != 3 {
 		t.Errorf("left: %+v", left)
 	}
@@ -63,7 +89,7 @@ func TestMendQueueLeavesOnlyWhatLasts(t *testing.T) {
 	}
 	kept := doctor.FittingQueue()
 	kept.LockDuration = 4 * time.Minute
-	if got := doctor.MendQueue(kept); got != kept {
+	if got := doctor.MendQueue(kept, aDay); got != kept {
 		t.Errorf("a queue that suits was changed: %+v", got)
 	}
 }

@@ -120,13 +120,17 @@ func (m *Manager) CreateQueue(ctx context.Context, name string, p QueuePropertie
 }
 
 // UpdateQueue gives a queue those of the properties that can change: all but
-// RequiresSession, DuplicateDetection and Partitioning. Properties that Muster does
-// not look at stay. Service Bus detaches the receivers and senders of a queue that
+// RequiresSession and Partitioning, and of DuplicateDetection how long it is where there
+// is any (service-bus enable-duplicate-detection). Properties that Muster does not look
+// at stay. Service Bus detaches the receivers and senders of a queue that
 // changes; their clients come back by themselves.
 func (m *Manager) UpdateQueue(ctx context.Context, name string, p QueueProperties) error {
 	asked, err := m.get(ctx, name)
 	if err != nil {
 		return err
+	}
+	if p.DuplicateDetection > 0 && value(asked.RequiresDuplicateDetection) {
+		asked.DuplicateDetectionHistoryTimeWindow = duration(p.DuplicateDetection)
 	}
 	change(asked, p)
 	if _, err := m.client.UpdateQueue(ctx, name, *asked, nil); err != nil {

@@ -70,9 +70,9 @@ func newQueuesCreate(p *process) *cobra.Command {
 
 Everything else is the service's default. Where the queue is there and suits, nothing is
 done. Where it differs, that is told, and --update changes what can be changed; longer
-locks and more deliveries than these are left alone. An update detaches receivers and
-senders for a moment. Sessions, partitions and the detection of duplicates are fixed when a
-queue is made: for other ones, make another queue.
+locks, more deliveries and a longer memory for duplicates than these are left alone. An
+update detaches receivers and senders for a moment. Sessions, partitions and whether
+duplicates are found are fixed when a queue is made: for other ones, make another queue.
 
 It needs the right Manage on the namespace, or the role Azure Service Bus Data Owner.
 The Basic tier has no detection of duplicates: use --duplicate-detection 0.
@@ -163,7 +163,7 @@ func (f *queuesCreateFlags) ensure(ctx context.Context, m *servicebus.Manager, n
 	}
 	state, differences := "differs", f.compare(is)
 	if f.update && slices.ContainsFunc(differences, func(d doctor.QueueDifference) bool { return !d.Lasting }) {
-		if err := m.UpdateQueue(ctx, name, servicebus.QueueProperties(doctor.MendQueue(doctor.QueueProperties(is)))); err != nil {
+		if err := m.UpdateQueue(ctx, name, servicebus.QueueProperties(doctor.MendQueue(doctor.QueueProperties(is), f.duplicates))); err != nil {
 			return queueReport{}, err
 		}
 		if is, err = m.Queue(ctx, name); err != nil {
@@ -177,11 +177,8 @@ func (f *queuesCreateFlags) ensure(ctx context.Context, m *servicebus.Manager, n
 	return queueReport{name, state, differences}, nil
 }
 
-// compare leaves out the detection of duplicates where it is not wanted.
 func (f *queuesCreateFlags) compare(is servicebus.QueueProperties) []doctor.QueueDifference {
-	differences := slices.DeleteFunc(doctor.CompareQueue(doctor.QueueProperties(is)), func(d doctor.QueueDifference) bool {
-		return d.Property == "RequiresDuplicateDetection" && f.duplicates == 0
-	})
+	differences := doctor.CompareQueue(doctor.QueueProperties(is), f.duplicates)
 	return append([]doctor.QueueDifference{}, differences...) // never null in JSON
 }
 

@@ -54,6 +54,12 @@ func TestQueuesCreate(t *testing.T) {
 	if m := createQueue(t, env, 0, "basic", "--duplicate-detection", "0"); m.State != "created" {
 		t.Errorf("without detection of duplicates: %+v", m)
 	}
+	if m := createQueue(t, env, 3, "fresh", "--duplicate-detection", "48h"); len(m.Differences) != 1 || m.Differences[0].Property != "DuplicateDetectionHistoryTimeWindow" {
+		t.Errorf("a queue that forgets too early: %+v", m)
+	}
+	if m := createQueue(t, env, 0, "fresh", "--duplicate-detection", "48h", "--update"); m.State != "updated" {
+		t.Errorf("a queue that remembers for longer now: %+v", m)
+	}
 	r := muster(t, env, "", "queues", "create", "orders", "--update").expect(t, 3)
 	for _, want := range []string{"The queue orders was updated.", "error    RequiresSession is true; a worker wants false.", "This can't be changed: make another queue."} {
 		if !strings.Contains(r.stdout, want) {

@@ -21,7 +21,8 @@ const (
 	NotAQueue
 )
 
-// needless says that the lack of a right which nobody needs is told, and no worse.
+// needless tells whether what was refused is refused to nobody who needs it: then it is
+// told, and no worse.
 func (q Queue) needless(r Reach, right string) bool {
 	return (r == QueueForbidden || r == QueueDisabled || r == QueueRefused) && !slices.Contains(q.Rights, right)
 }

@@ -122,8 +122,8 @@ func (m *Manager) CreateQueue(ctx context.Context, name string, p QueuePropertie
 // UpdateQueue gives a queue those of the properties that can change: all but
 // RequiresSession and Partitioning, and of DuplicateDetection how long it is where there
 // is any (service-bus enable-duplicate-detection). Properties that Muster does not look
-// at stay. Service Bus detaches the receivers and senders of a queue that
-// changes; their clients come back by themselves.
+// at stay. Service Bus detaches the receivers and senders of a queue that changes; their
+// clients come back by themselves.
 func (m *Manager) UpdateQueue(ctx context.Context, name string, p QueueProperties) error {
 	asked, err := m.get(ctx, name)
 	if err != nil {

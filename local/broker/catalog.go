@@ -112,9 +112,9 @@ func (s *Server) createQueue(q Queue) error {
 // UpdateQueue gives a queue another description. What is zero in it is the default, and
 // not what it was; only the keys of authorization rules stay. RequiresSession,
 // RequiresDuplicateDetection and EnablePartitioning can't change. Another window for
-// duplicates is for ids that come from then on. If anything
-// does, all links of the queue are detached, as in Service Bus. The error names every
-// fault, or is ErrUnknownEntity.
+// duplicates is for ids that come from then on. If anything changes, all links of the
+// queue are detached, as in Service Bus. The error names every fault, or is
+// ErrUnknownEntity.
 func (s *Server) UpdateQueue(q Queue) error { return s.kept(s.updateQueue(q)) }
 
 func (s *Server) updateQueue(q Queue) error {

@@ -16,8 +16,8 @@ func (q *Queue) Expire(now time.Time) (next time.Time, ok bool) {
 }
 
 // slice bounds how many messages join or expire, and how many ids are forgotten, in one
-// operation: where a million are due at once, others get their turn in between. What is left is done by Expire,
-// which asks to be called again at once.
+// operation: where a million are due at once, others get their turn in between. What is
+// left is done by Expire, which asks to be called again at once.
 const slice = 1000
 
 func (q *Queue) expire(now time.Time) {

@@ -43,8 +43,9 @@ func FuzzToken(f *testing.F) {
 	})
 }
 
-// FuzzItems gives messages and batches to what takes them. A message that is taken
-// can be shown in every way, with its body as it was sent, and taken again.
+// FuzzItems gives messages and batches to what takes them, with partitions and without.
+// A message that is taken can be shown in every way, with its body as it was sent, and
+// taken again.
 func FuzzItems(f *testing.F) {
 	for _, body := range [][]byte{nil, wire.AppendData(nil, []byte("data")), {0, 0x53, 0x77, 0x40}, {0, 0x53, 0x76, 0x45, 0, 0x53, 0x76, 0x45}} {
 		full := wire.Properties{MessageID: "id", GroupID: wire.Some("s")}
@@ -59,20 +60,19 @@ func FuzzItems(f *testing.F) {
 		f.Add(wire.AppendData(wire.AppendData(nil, body), append(b, body...)), wire.MessageFormatBatch)
 	}
 	f.Fuzz(func(t *testing.T, payload []byte, format uint32) {
-		all, fault := items(payload, format, placement{})
-		if fault != nil {
-			if fault.Condition == "" || fault.Condition == wire.CondInternalError {
+		for _, where := range []placement{{}, {partitioned: true}, {partitioned: true, byID: true}} {
+			all, fault := items(payload, format, where)
+			if fault != nil && (fault.Condition == "" || fault.Condition == wire.CondInternalError) {
 				t.Errorf("refused with %+v", fault)
 			}
-			return
-		}
-		for _, item := range all {
-			checkItem(t, item)
+			for _, item := range all {
+				checkItem(t, item, where)
+			}
 		}
 	})
 }
 
-func checkItem(t *testing.T, item queue.Item) {
+func checkItem(t *testing.T, item queue.Item, where placement) {
 	t.Helper()
 	kept, err := wire.Split(item.Payload)
 	if err != nil {
@@ -97,7 +97,7 @@ func checkItem(t *testing.T, item queue.Item) {
 		if err := got.Validate(); err != nil {
 			t.Fatalf("%s breaks a receiver: %v", name, err)
 		}
-		if _, err := newItem(b, placement{}); err != nil {
+		if _, err := newItem(b, where); err != nil {
 			t.Fatalf("%s can't be sent again: %v", name, err)
 		}
 	}
@@ -148,7 +148,7 @@ func FuzzOffer(f *testing.F) {
 			return
 		}
 		if changed, err := o.changed(r); err == nil {
-			checkItem(t, changed)
+			checkItem(t, changed, placement{})
 		}
 	})
 }
